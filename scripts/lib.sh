@@ -1,0 +1,71 @@
+# shellcheck shell=bash
+# Helpers shared by the scripts in this directory: messages, what the machine must offer, where build/ is,
+# and how to reach the Debian mirror that apt is already set up with. Source it; it runs nothing by itself.
+
+say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
+
+# die [-STATUS] MESSAGE...
+die() {
+  local status=1
+  if [[ $1 =~ ^-[0-9]+$ ]]; then
+    status=${1#-}
+    shift
+  fi
+  say "$*"
+  exit "$status"
+}
+
+# The directory that holds scripts/, whatever the current directory is.
+repo_root() { (cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P); }
+
+# The untracked directory for everything that can be made again.
+build_dir() {
+  local dir
+  dir=$(repo_root)/build
+  mkdir -p -- "$dir"
+  printf '%s\n' "$dir"
+}
+
+require_root() { [[ $(id -u) -eq 0 ]] || die "must be run as root"; }
+
+require_programs() {
+  local program
+  for program in "$@"; do
+    command -v "$program" >/dev/null || die "$program is not installed; run scripts/install-packages first"
+  done
+}
+
+require_debian() { command -v apt-get >/dev/null || die "apt is needed: this is for Debian 12"; }
+
+# Debian's code name of this machine, such as bookworm.
+host_suite() { sed -n 's/^VERSION_CODENAME=//p' /etc/os-release; }
+
+# Every repository that apt is set up with, in apt's order, one "SUITE URI" a line. Needs neither root nor package lists.
+apt_sources() {
+  apt-get update --print-uris | awk -F"'" '
+    match($2, "/dists/[^/]+/InRelease$") {
+      split(substr($2, RSTART), part, "/")
+      print part[3], substr($2, 1, RSTART - 1)
+    }'
+}
+
+# mirror_uri SUITE: where apt finds SUITE; if it is not set up, the mirror that serves this machine's own release.
+mirror_uri() {
+  local uri
+  uri=$(apt_sources | awk -v suite="$1" -v host="$(host_suite)" '
+    $1 == suite && !exact { exact = $2 }
+    ($1 == host || $1 ~ /^(old)*stable$/) && !own { own = $2 }
+    END { print exact ? exact : own }')
+  [[ -n $uri ]] || die "apt has no source for Debian $(host_suite) to take the mirror from"
+  printf '%s\n' "$uri"
+}
+
+# require_network URI SUITE: through apt's own transport, so that its proxies and credentials count.
+require_network() {
+  local probe status=0
+  probe=$(mktemp)
+  /usr/lib/apt/apt-helper -o Acquire::Retries=0 -o Acquire::http::Timeout=15 -o Acquire::https::Timeout=15 \
+    download-file "$1/dists/$2/InRelease" "$probe" >/dev/null 2>&1 || status=$?
+  rm -f -- "$probe"
+  [[ $status -eq 0 ]] || die "cannot reach $1 for Debian $2: no network?"
+}
