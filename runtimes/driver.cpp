@@ -1,0 +1,199 @@
+// Verbs, state parsing and error reading common to the three runtimes.
+#include "runtimes/driver.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "runtimes/criu_log.h"
+#include "runtimes/fs.h"
+#include "runtimes/procfs.h"
+#include "runtimes/program.h"
+#include "runtimes/roots.h"
+
+namespace ckpt {
+namespace {
+
+using nlohmann::json;
+using std::chrono::seconds;
+
+ContainerState state_of(const json& in) {
+  ContainerState state;
+  state.id = in.at("id");
+  state.status = in.at("status");
+  state.pid = std::max<pid_t>(0, in.value("pid", 0));
+  state.bundle = in.value("bundle", "");
+  state.created = in.value("created", "");
+  return state;
+}
+
+/// runsc says "running" of a sandbox whose zombie nobody reaped yet.
+ContainerState corrected(ContainerState state) {
+  if ((state.status == "running" || state.status == "paused") && !alive(state.pid)) {
+    state.status = "stopped";
+    state.pid = 0;
+  }
+  if (state.status == "stopped") state.pid = 0;
+  return state;
+}
+
+/// `time="…" level=error msg="text"` -> text; other lines unchanged.
+std::string without_decoration(const std::string& line) {
+  const std::size_t at = line.find(" msg=\"");
+  if (!line.starts_with("time=") || at == std::string::npos) return line;
+  std::string text = line.substr(at + 6);
+  if (text.ends_with('"')) text.pop_back();
+  std::string plain;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\\' && i + 1 < text.size()) {
+      ++i;
+      plain += text[i] == 'n' ? ' ' : text[i];
+    } else {
+      plain += text[i];
+    }
+  }
+  return plain;
+}
+
+/// crun pretty-prints its JSON log: objects may span lines, so the stream is read object by object.
+std::string last_json_error(const std::string& log) {
+  std::string last;
+  std::string object;
+  int depth = 0;
+  bool quoted = false;
+  for (std::size_t i = 0; i < log.size(); ++i) {
+    const char c = log[i];
+    if (depth > 0 || c == '{') object += c;
+    if (quoted && c == '\\' && i + 1 < log.size()) {
+      object += log[++i];
+    } else if (c == '"' && depth > 0) {
+      quoted = !quoted;
+    } else if (!quoted && c == '{') {
+      ++depth;
+    } else if (!quoted && c == '}' && depth > 0 && --depth == 0) {
+      const json entry = json::parse(object, nullptr, false);
+      object.clear();
+      if (entry.is_object() && (entry.value("level", "") == "error" || entry.value("level", "") == "fatal"))
+        last = entry.value("msg", "");
+    }
+  }
+  return last;
+}
+
+std::string first_line(std::string text) {
+  text = text.substr(0, text.find('\n'));
+  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back())) != 0) text.pop_back();
+  return text;
+}
+
+}  // namespace
+
+std::string last_error(const std::string& json_log, const std::string& standard_error) {
+  if (std::string text = last_json_error(json_log); !text.empty()) return first_line(text);
+  // A Go panic's first line is its message; what follows are goroutines.
+  std::string last;
+  std::istringstream lines(standard_error);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("goroutine ") || line.starts_with("\t")) break;
+    if (!first_line(line).empty()) last = first_line(line);
+  }
+  return without_decoration(last);
+}
+
+std::vector<ContainerState> parse_states(const std::string& text, const std::string& program) {
+  std::vector<ContainerState> states;
+  try {
+    const json in = json::parse(text);
+    if (in.is_object()) return {corrected(state_of(in))};
+    for (const json& entry : in) states.push_back(corrected(state_of(entry)));
+  } catch (const json::exception&) {
+    throw Error(ErrorCode::runtime_failed, fmt::format("'{}' answered with something that is not its JSON: '{}'", program,
+                                                       first_line(text).substr(0, 80)));
+  }
+  return states;
+}
+
+Command Driver::command(const std::string& verb, const Argv& args) const {
+  Command command{.program = target_.path, .args = global_args(target_)};
+  command.args.push_back(verb);
+  command.args.insert(command.args.end(), args.begin(), args.end());
+  command.env["PATH"] = search_path();
+  command.timeout = seconds(30);
+  return command;
+}
+
+Command Driver::logged(const std::string& verb, const Argv& args, const fs::path& log) const {
+  Command result = command(verb, args);
+  result.args.insert(result.args.begin() + 2, {"--log", log.string(), "--log-format", "json"});
+  return result;
+}
+
+Dialect Driver::dialect(const std::string& verb) const {
+  return {table_, target_.path, prober_.version(target_.path), prober_.flags(table_, target_.path, verb)};
+}
+
+std::optional<ContainerState> Driver::state(const std::string& id) const {
+  if (!holders(target_.root, id).contains(target_.kind)) return std::nullopt;
+  const Command asked = command("state", {id});
+  const Result result = runner_.run(asked);
+  if (!result.ok()) {
+    if (!holders(target_.root, id).contains(target_.kind)) return std::nullopt;
+    throw failure(fmt::format("cannot read the state of '{}'", id), asked, result);
+  }
+  return parse_states(result.out, target_.path).at(0);
+}
+
+std::vector<ContainerState> Driver::list() const {
+  const Command asked = command("list", {"--format", "json"});
+  const Result result = runner_.run(asked);
+  if (!result.ok()) throw failure(fmt::format("cannot list the containers in '{}'", target_.root), asked, result);
+  return parse_states(result.out, target_.path);
+}
+
+std::vector<pid_t> Driver::processes(const std::string& id) const {
+  const Command asked = command("ps", {"--format", "json", id});
+  const Result result = runner_.run(asked);
+  if (!result.ok()) throw failure(fmt::format("cannot list the processes of '{}'", id), asked, result);
+  const json in = json::parse(result.out, nullptr, false);
+  std::vector<pid_t> pids;
+  if (in.is_array())
+    for (const json& pid : in)
+      if (pid.is_number_integer()) pids.push_back(pid);
+  return pids;
+}
+
+void Driver::remove(const std::string& id, bool force) const {
+  do_verb("delete", force ? Argv{"--force", id} : Argv{id});
+}
+
+Result Driver::do_verb(const std::string& verb, const Argv& args) const {
+  const Command asked = command(verb, args);
+  Result result = runner_.run(asked);
+  if (!result.ok()) throw failure(fmt::format("{} of '{}' failed", verb, args.back()), asked, result);
+  return result;
+}
+
+Error Driver::failure(const std::string& what, const Command& command, const Result& result, const fs::path& log) const {
+  if (result.interrupted) return interrupted_error(*result.interrupted);
+  const std::string name(table_.name);
+  Error error(ErrorCode::runtime_failed, "");
+  if (result.timed_out) {
+    error.code = ErrorCode::timeout;
+    error.message = fmt::format("{}: {} did not finish within {:.0f} s and was stopped", what, name,
+                                std::chrono::duration<double>(command.timeout.value_or(seconds(0))).count());
+    error.with_hint("give it more time with --timeout");
+  } else if (result.stopped_because) {
+    error.message = fmt::format("{}: {} was stopped: {}", what, name, *result.stopped_because);
+  } else {
+    const std::string said = last_error(log.empty() ? "" : read_file(log).value_or(""), result.err);
+    error.message = fmt::format("{}: {} {}{}", what, name, describe(result.outcome), said.empty() ? "" : ": " + said);
+    if (const Diagnosis known = diagnose_line(said); !known.meaning.empty()) {
+      error.with_cause(said).with_hint(known.remedy);
+      error.message += fmt::format(" ({})", known.meaning);
+    }
+  }
+  return error.with_runtime(name).with_command(command.argv());
+}
+
+}  // namespace ckpt

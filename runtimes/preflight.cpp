@@ -1,0 +1,102 @@
+// The look at /proc before a dump; each finding was seen to fail or to be lost on the real CRIU or runsc.
+#include "runtimes/preflight.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <sstream>
+
+#include "runtimes/procfs.h"
+
+namespace ckpt {
+namespace {
+
+constexpr const char* kStdio[] = {"stdin", "stdout", "stderr"};
+
+std::string process_name(pid_t pid) {
+  const auto stat = process_stat(pid);
+  return fmt::format("'{}' (pid {})", stat ? stat->comm : "?", pid);
+}
+
+std::string stdio_kind(const OpenFile& file) {
+  if (file.target.starts_with("pipe:")) return "pipe";
+  if (file.target == "/dev/null") return "null";
+  if (file.target.starts_with("socket:")) return "socket";
+  return S_ISCHR(file.mode) ? "tty" : "file";
+}
+
+/// CRIU looks a descriptor's mount up among the container's; one opened outside has another (mount.c "Can't lookup").
+bool outside(const OpenFile& file, const std::set<int>& mounts) {
+  return file.target.starts_with('/') && file.target != "/dev/null" && file.mount_id && !mounts.contains(*file.mount_id);
+}
+
+bool anonymous(const OpenFile& file) {
+  return file.target.starts_with("/memfd:") || file.target.starts_with("/SYSV") || file.target.starts_with("/dev/zero");
+}
+
+void examine_file(pid_t pid, const OpenFile& file, const std::set<int>& mounts, Findings& found) {
+  if (file.fd <= 2 && outside(file, mounts))
+    found.bad_stdio.push_back(
+        fmt::format("{} of {} is '{}', opened outside the container", kStdio[file.fd], process_name(pid), file.target));
+  if (!S_ISREG(file.mode) || !file.target.ends_with(" (deleted)") || anonymous(file)) return;
+  if (file.links == 0)
+    found.largest_ghost = std::max(found.largest_ghost, file.size);
+  else
+    found.linked_deleted.push_back(
+        fmt::format("'{}' of {}", file.target.substr(0, file.target.size() - 10), process_name(pid)));
+}
+
+void examine_host(pid_t init, Findings& found) {
+  const std::vector<pid_t> own = descendants(init);
+  const std::set<pid_t> own_set(own.begin(), own.end());
+  for (const pid_t pid : cgroup_processes(init))
+    if (!own_set.contains(pid) && alive(pid)) found.exec_sessions.push_back(process_name(pid));
+  const std::set<int> mounts = mount_ids(init);
+  std::set<std::uint64_t> sockets;
+  for (const pid_t pid : own) {
+    for (const OpenFile& file : open_files(pid)) {
+      examine_file(pid, file, mounts, found);
+      if (S_ISSOCK(file.mode)) sockets.insert(file.inode);
+      if (pid == init && file.fd <= 2) found.stdio[file.fd] = stdio_kind(file);
+    }
+  }
+  for (const pid_t pid : lock_holders(own)) found.lock_holders.push_back(process_name(pid));
+  found.connections = established_tcp(init, sockets);
+  found.host_pid_namespace = namespace_inode(init, "pid") == namespace_inode(::getpid(), "pid");
+}
+
+}  // namespace
+
+std::vector<std::string> sandbox_exec_sessions(const std::string& ps_table) {
+  struct Row {
+    pid_t parent;
+    std::string command;
+  };
+  std::map<pid_t, Row> rows;
+  std::istringstream lines(ps_table);
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    std::string user, c, tty, start, time, command;
+    pid_t pid = 0, parent = 0;
+    if (words >> user >> pid >> parent >> c >> tty >> start >> time >> command) rows[pid] = {parent, command};
+  }
+  std::vector<std::string> sessions;
+  for (const auto& [pid, row] : rows)
+    if (pid != 1 && row.parent == 0) sessions.push_back(fmt::format("'{}' (pid {} in the sandbox)", row.command, pid));
+  return sessions;
+}
+
+Findings examine(const Driver& driver, const ContainerState& container) {
+  Findings found;
+  if (driver.table().shares_host_kernel)
+    examine_host(container.pid, found);
+  else
+    found.exec_sessions = sandbox_exec_sessions(driver.do_verb("ps", {container.id}).out);
+  return found;
+}
+
+}  // namespace ckpt

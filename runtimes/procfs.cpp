@@ -1,0 +1,190 @@
+// Readers of /proc (proc(5)) and of cgroup membership files (cgroups(7)).
+#include "runtimes/procfs.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <sstream>
+
+#include "runtimes/fs.h"
+
+namespace ckpt {
+namespace {
+
+constexpr std::size_t kSmall = 4U << 20U;
+
+std::string proc(pid_t pid, std::string_view rest) { return fmt::format("/proc/{}/{}", pid, rest); }
+
+std::vector<std::string> lines_of(const std::string& path) {
+  std::vector<std::string> lines;
+  std::istringstream text(read_file(path, kSmall).value_or(""));
+  for (std::string line; std::getline(text, line);) lines.push_back(line);
+  return lines;
+}
+
+std::vector<pid_t> pids_in(const std::string& path) {
+  std::vector<pid_t> pids;
+  std::istringstream text(read_file(path, kSmall).value_or(""));
+  for (pid_t pid = 0; text >> pid;) pids.push_back(pid);
+  return pids;
+}
+
+std::optional<int> mount_id_of(pid_t pid, int fd) {
+  for (const std::string& line : lines_of(proc(pid, fmt::format("fdinfo/{}", fd))))
+    if (line.starts_with("mnt_id:")) return std::atoi(line.c_str() + 7);
+  return std::nullopt;
+}
+
+std::optional<OpenFile> open_file(pid_t pid, int fd) {
+  const std::string link = proc(pid, fmt::format("fd/{}", fd));
+  char target[4096];
+  const ssize_t length = ::readlink(link.c_str(), target, sizeof target);
+  struct stat status = {};
+  if (length < 0 || ::stat(link.c_str(), &status) != 0) return std::nullopt;
+  OpenFile file{.fd = fd,
+                .target = std::string(target, static_cast<std::size_t>(length)),
+                .mode = status.st_mode,
+                .links = status.st_nlink,
+                .size = static_cast<std::uint64_t>(status.st_size),
+                .inode = status.st_ino,
+                .mount_id = std::nullopt};
+  if (fd <= 2) file.mount_id = mount_id_of(pid, fd);
+  return file;
+}
+
+/// Where a cgroup of `init` is seen in the file system: the unified hierarchy, else v1's freezer.
+std::optional<std::string> cgroup_directory(pid_t init) {
+  std::optional<std::string> found;
+  for (const std::string& line : lines_of(proc(init, "cgroup"))) {
+    const std::size_t first = line.find(':'), second = line.find(':', first + 1);
+    if (second == std::string::npos) continue;
+    const std::string controller = line.substr(first + 1, second - first - 1), path = line.substr(second + 1);
+    if (path == "/") continue;
+    if (controller.empty() && fs::exists("/sys/fs/cgroup/cgroup.controllers")) return "/sys/fs/cgroup" + path;
+    if (controller == "freezer") found = "/sys/fs/cgroup/freezer" + path;
+  }
+  return found;
+}
+
+/// 0100007F:1F90 as 127.0.0.1:8080; IPv6 as its hex digits, which is enough to name a connection.
+std::string address(const std::string& hex) {
+  const std::size_t colon = hex.find(':');
+  unsigned port = 0;
+  std::from_chars(hex.data() + colon + 1, hex.data() + hex.size(), port, 16);
+  if (colon != 8) return fmt::format("[{}]:{}", hex.substr(0, colon), port);
+  std::uint32_t ip = 0;
+  std::from_chars(hex.data(), hex.data() + 8, ip, 16);
+  return fmt::format("{}.{}.{}.{}:{}", ip & 255U, (ip >> 8U) & 255U, (ip >> 16U) & 255U, ip >> 24U, port);
+}
+
+}  // namespace
+
+std::optional<ProcessStat> process_stat(pid_t pid) {
+  if (pid <= 0) return std::nullopt;
+  const auto text = read_file(proc(pid, "stat"), 4096);
+  if (!text) return std::nullopt;
+  const std::size_t open = text->find('('), close = text->rfind(')');
+  if (open == std::string::npos || close == std::string::npos) return std::nullopt;
+  ProcessStat stat{.pid = pid, .comm = text->substr(open + 1, close - open - 1)};
+  std::istringstream rest(text->substr(close + 1));
+  std::string skipped;
+  rest >> stat.state >> stat.ppid;
+  for (int field = 5; field < 22; ++field) rest >> skipped;
+  rest >> stat.start_time;
+  return stat;
+}
+
+bool alive(pid_t pid) {
+  const auto stat = process_stat(pid);
+  return stat && stat->state != 'Z' && stat->state != 'X';
+}
+
+bool same_process(pid_t pid, std::uint64_t start_time) {
+  const auto stat = process_stat(pid);
+  return stat && stat->state != 'Z' && stat->state != 'X' && stat->start_time == start_time;
+}
+
+std::vector<OpenFile> open_files(pid_t pid) {
+  std::vector<OpenFile> files;
+  DIR* directory = ::opendir(proc(pid, "fd").c_str());
+  if (directory == nullptr) return files;
+  while (const dirent* entry = ::readdir(directory)) {
+    if (entry->d_name[0] == '.') continue;
+    if (auto file = open_file(pid, std::atoi(entry->d_name))) files.push_back(std::move(*file));
+  }
+  ::closedir(directory);
+  return files;
+}
+
+std::set<int> mount_ids(pid_t pid) {
+  std::set<int> ids;
+  for (const std::string& line : lines_of(proc(pid, "mountinfo"))) ids.insert(std::atoi(line.c_str()));
+  return ids;
+}
+
+std::vector<pid_t> cgroup_processes(pid_t init) {
+  std::vector<pid_t> pids;
+  const auto directory = cgroup_directory(init);
+  if (!directory) return pids;
+  std::error_code error;
+  pids = pids_in(*directory + "/cgroup.procs");
+  for (fs::recursive_directory_iterator it(*directory, error), end; !error && it != end; it.increment(error))
+    if (it->is_directory(error))
+      for (const pid_t pid : pids_in((it->path() / "cgroup.procs").string())) pids.push_back(pid);
+  return pids;
+}
+
+std::vector<pid_t> descendants(pid_t init) {
+  std::vector<pid_t> all = {init};
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    std::error_code error;
+    for (fs::directory_iterator it(proc(all[i], "task"), error), end; !error && it != end; it.increment(error))
+      for (const pid_t child : pids_in((it->path() / "children").string())) all.push_back(child);
+  }
+  return all;
+}
+
+std::set<pid_t> lock_holders(const std::vector<pid_t>& pids) {
+  const std::set<pid_t> wanted(pids.begin(), pids.end());
+  std::set<pid_t> holders;
+  for (const std::string& line : lines_of("/proc/locks")) {
+    std::istringstream words(line);
+    std::string number, kind, advice, access;
+    pid_t pid = 0;
+    words >> number >> kind;
+    if (kind == "->" || (kind != "FLOCK" && kind != "POSIX" && kind != "OFDLCK")) continue;
+    words >> advice >> access >> pid;
+    if (wanted.contains(pid)) holders.insert(pid);
+  }
+  return holders;
+}
+
+std::vector<std::string> established_tcp(pid_t pid, const std::set<std::uint64_t>& inodes) {
+  std::vector<std::string> found;
+  if (inodes.empty()) return found;
+  for (const char* file : {"net/tcp", "net/tcp6"}) {
+    for (const std::string& line : lines_of(proc(pid, file))) {
+      std::istringstream words(line);
+      std::string slot, local, remote, state, skipped;
+      std::uint64_t inode = 0;
+      words >> slot >> local >> remote >> state;
+      for (int field = 4; field < 9; ++field) words >> skipped;
+      words >> inode;
+      if (state == "01" && inodes.contains(inode)) found.push_back(address(local) + " -> " + address(remote));
+    }
+  }
+  return found;
+}
+
+std::optional<std::uint64_t> namespace_inode(pid_t pid, const char* name) {
+  struct stat status = {};
+  if (::stat(proc(pid, fmt::format("ns/{}", name)).c_str(), &status) != 0) return std::nullopt;
+  return status.st_ino;
+}
+
+}  // namespace ckpt

@@ -1,0 +1,55 @@
+// What /proc says about processes: read once, into values.
+#pragma once
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace ckpt {
+
+/// proc(5) /proc/PID/stat.
+struct ProcessStat {
+  pid_t pid = 0;
+  std::string comm;
+  char state = '?';  ///< 'Z' zombie, 'X' dead
+  pid_t ppid = 0;
+  std::uint64_t start_time = 0;  ///< clock ticks since boot: with the pid, the identity of a process
+};
+
+std::optional<ProcessStat> process_stat(pid_t pid);
+/// Exists and is neither a zombie nor dead: a sandbox of runsc whose zombie is not reaped still has a pid.
+bool alive(pid_t pid);
+/// The same process as the one recorded: alive and started at that time.
+bool same_process(pid_t pid, std::uint64_t start_time);
+
+/// One open descriptor of a process.
+struct OpenFile {
+  int fd = -1;
+  std::string target;      ///< what the link says: a path, "pipe:[1]", "socket:[2]", "/x (deleted)"
+  mode_t mode = 0;         ///< st_mode
+  std::uint64_t links = 0;  ///< st_nlink
+  std::uint64_t size = 0;  ///< st_size
+  std::uint64_t inode = 0;
+  std::optional<int> mount_id;  ///< fdinfo's mnt_id; read for 0, 1 and 2 only
+};
+std::vector<OpenFile> open_files(pid_t pid);
+/// Mount ids of /proc/PID/mountinfo.
+std::set<int> mount_ids(pid_t pid);
+
+/// Processes in the cgroup (and below) that `init` is in; empty when that is the root cgroup or cannot be read.
+std::vector<pid_t> cgroup_processes(pid_t init);
+/// `init` and everything that descends from it.
+std::vector<pid_t> descendants(pid_t init);
+
+/// Which of `pids` hold a lock in /proc/locks (flock, POSIX and OFD; not leases).
+std::set<pid_t> lock_holders(const std::vector<pid_t>& pids);
+/// Established TCP connections (state 01) in `pid`'s network namespace whose socket is among `inodes`,
+/// as "127.0.0.1:80 -> 127.0.0.1:41000".
+std::vector<std::string> established_tcp(pid_t pid, const std::set<std::uint64_t>& inodes);
+/// The inode behind /proc/PID/ns/NAME; nullopt when gone.
+std::optional<std::uint64_t> namespace_inode(pid_t pid, const char* name);
+
+}  // namespace ckpt

@@ -1,0 +1,49 @@
+// PATH search with the sbin directories behind.
+#include "runtimes/program.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "runtimes/fs.h"
+
+namespace ckpt {
+namespace {
+
+constexpr std::string_view kSbin = "/usr/local/sbin:/usr/sbin:/sbin";
+constexpr std::string_view kTrusted = "/usr/local/bin:/usr/bin:/bin";
+
+bool executable(const fs::path& path) {
+  std::error_code error;
+  return fs::is_regular_file(path, error) && ::access(path.c_str(), X_OK) == 0;
+}
+
+}  // namespace
+
+std::optional<std::string> environment_variable(const char* name) {
+  const char* value = ::secure_getenv(name);
+  if (value == nullptr || *value == '\0') return std::nullopt;
+  return value;
+}
+
+std::string search_path() {
+  return environment_variable("PATH").value_or(std::string(kTrusted)) + ":" + std::string(kSbin);
+}
+
+std::optional<std::string> find_program(std::string_view name) {
+  if (name.find('/') != std::string_view::npos) {
+    const fs::path path = absolute(name);
+    return executable(path) ? std::optional(path.string()) : std::nullopt;
+  }
+  const std::string path = search_path();
+  for (std::size_t begin = 0; begin <= path.size();) {
+    const std::size_t end = std::min(path.find(':', begin), path.size());
+    const fs::path candidate = fs::path(path.substr(begin, end - begin)) / name;
+    if (candidate.is_absolute() && executable(candidate)) return candidate.string();
+    begin = end + 1;
+  }
+  return std::nullopt;
+}
+
+}  // namespace ckpt

@@ -1,0 +1,29 @@
+// Where runtimes keep their state: every root we know of, and who holds an id, found by looking at files, not by asking.
+#pragma once
+#include <filesystem>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "runtimes/runtime.h"
+
+namespace ckpt {
+
+/// A root that exists. `error` is set when it could not be read.
+struct Root {
+  std::string path;
+  std::set<RuntimeKind> kinds;  ///< whose state is in it; empty: nobody's
+  std::string error = {};
+};
+
+/// Roots of runc, crun and runsc by hand, and of docker, containerd, k3s, CRI-O and podman (root and users), plus
+/// `extra`. Each directory once, even when reached by two names (/run and /var/run).
+/// `prefix` stands before the well-known paths; tests use it.
+std::vector<Root> known_roots(const std::vector<std::string>& extra, const std::string& prefix = "");
+
+/// The runtimes in whose form `root` holds `id`: runc ROOT/ID/state.json, crun ROOT/ID/status,
+/// runsc ROOT/ID_sandbox:SANDBOX.state.
+std::set<RuntimeKind> holders(const std::string& root, const std::string& id);
+
+}  // namespace ckpt

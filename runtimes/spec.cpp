@@ -1,0 +1,151 @@
+// config.json: checked on reading, copied with changes, never written back to the user's bundle.
+#include "runtimes/spec.h"
+
+#define XXH_INLINE_ALL
+#include <fmt/format.h>
+#include <xxhash.h>
+
+#include <nlohmann/json.hpp>
+
+#include "runtimes/error.h"
+#include "runtimes/fs.h"
+
+namespace ckpt {
+namespace {
+
+using nlohmann::json;
+
+[[noreturn]] void invalid(const std::string& name, std::string_view why) {
+  throw Error(ErrorCode::invalid_config, fmt::format("'{}' is not a usable OCI configuration: {}", name, why))
+      .with_hint("'runc spec' writes a valid one to start from");
+}
+
+bool is_bind(const json& mount) {
+  if (mount.value("type", "") == "bind") return true;
+  for (const json& option : mount.value("options", json::array()))
+    if (option == "bind" || option == "rbind") return true;
+  return false;
+}
+
+void make_absolute(json& object, const char* key, const fs::path& bundle) {
+  if (!object.contains(key) || !object[key].is_string()) return;
+  const fs::path path = object[key].get<std::string>();
+  if (path.is_relative()) object[key] = absolute(bundle / path).string();
+}
+
+bool is_gpu_device(const json& device) { return device.value("path", "").starts_with("/dev/nvidia"); }
+
+void fit_to_runsc(json& spec) {
+  if (!spec.contains("linux")) return;
+  json& linux_part = spec["linux"];
+  linux_part.erase("seccomp");
+  if (!linux_part.contains("devices")) return;
+  json kept = json::array();
+  for (const json& device : linux_part["devices"])
+    if (is_gpu_device(device)) kept.push_back(device);
+  linux_part.erase("devices");
+  if (!kept.empty()) linux_part["devices"] = kept;
+}
+
+const json* namespace_of(const json& spec, std::string_view type) {
+  if (!spec.contains("linux")) return nullptr;
+  const auto found = spec["linux"].find("namespaces");
+  if (found == spec["linux"].end()) return nullptr;
+  for (const json& entry : *found)
+    if (entry.value("type", "") == type) return &entry;
+  return nullptr;
+}
+
+void check_shape(const json& spec, const std::string& name) {
+  if (!spec.is_object()) invalid(name, "it is not a JSON object");
+  if (!spec.contains("root") || !spec["root"].is_object() || !spec["root"].value("path", json()).is_string())
+    invalid(name, "root.path is missing");
+  if (!spec.contains("process") || !spec["process"].is_object()) invalid(name, "process is missing");
+  const json args = spec["process"].value("args", json());
+  if (!args.is_array() || args.empty()) invalid(name, "process.args is missing or empty");
+  for (const json& arg : args)
+    if (!arg.is_string()) invalid(name, "process.args holds something that is not text");
+  for (const char* list : {"mounts"})
+    if (spec.contains(list) && !spec[list].is_array()) invalid(name, fmt::format("{} is not a list", list));
+  for (const json& mount : spec.value("mounts", json::array()))
+    if (!mount.is_object() || !mount.value("destination", json()).is_string())
+      invalid(name, "a mount has no destination");
+  if (spec.contains("linux") && !spec["linux"].is_object()) invalid(name, "linux is not an object");
+}
+
+}  // namespace
+
+Bundle read_bundle(const fs::path& directory) {
+  const fs::path whole = absolute(directory);
+  auto text = read_file(whole / "config.json");
+  if (!text)
+    throw Error(ErrorCode::not_found,
+                fmt::format("cannot read '{}': {}", (whole / "config.json").string(), errno_text(errno)))
+        .with_hint("a bundle is a directory with config.json and the root file system; name it with --bundle");
+  return {whole, std::move(*text)};
+}
+
+std::string digest_of(std::string_view text) {
+  const XXH128_hash_t hash = XXH3_128bits(text.data(), text.size());
+  return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
+}
+
+json parse_spec(std::string_view text, const std::string& name) {
+  json spec;
+  try {
+    spec = json::parse(text);
+  } catch (const json::parse_error& error) {
+    invalid(name, fmt::format("no JSON at byte {}", error.byte));
+  }
+  try {
+    check_shape(spec, name);
+  } catch (const json::exception& error) {
+    invalid(name, "a value has the wrong type");
+  }
+  return spec;
+}
+
+json prepare_spec(json spec, const fs::path& bundle, RuntimeKind kind, const std::vector<std::string>& args) {
+  make_absolute(spec["root"], "path", bundle);
+  if (spec.contains("mounts"))
+    for (json& mount : spec["mounts"])
+      if (is_bind(mount)) make_absolute(mount, "source", bundle);
+  if (!args.empty()) spec["process"]["args"] = args;
+  if (kind == RuntimeKind::runsc) fit_to_runsc(spec);
+  return spec;
+}
+
+bool wants_terminal(const json& spec) { return spec["process"].value("terminal", false); }
+
+bool makes_network_namespace(const json& spec) {
+  const json* entry = namespace_of(spec, "network");
+  return entry != nullptr && entry->value("path", "").empty();
+}
+
+bool has_private_pid_namespace(const json& spec) {
+  const json* entry = namespace_of(spec, "pid");
+  return entry != nullptr && entry->value("path", "").empty();
+}
+
+std::vector<BindMount> bind_mounts(const json& spec) {
+  std::vector<BindMount> mounts;
+  for (const json& mount : spec.value("mounts", json::array()))
+    if (is_bind(mount)) mounts.push_back({mount.value("source", ""), mount.value("destination", "")});
+  return mounts;
+}
+
+void require_bind_sources(const json& spec) {
+  for (const BindMount& mount : bind_mounts(spec)) {
+    std::error_code error;
+    if (fs::exists(mount.source, error)) continue;
+    throw Error(ErrorCode::not_found, fmt::format("the source '{}' of the bind mount at '{}' does not exist",
+                                                  mount.source, mount.destination))
+        .with_hint("make it again, a file or a directory as it was, or change the mount in the bundle");
+  }
+  std::error_code error;
+  const std::string root = spec["root"].value("path", "");
+  if (!fs::is_directory(root, error))
+    throw Error(ErrorCode::not_found, fmt::format("the root file system '{}' does not exist", root));
+}
+
+}  // namespace ckpt

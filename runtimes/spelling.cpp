@@ -1,0 +1,147 @@
+// The walk over a runtime's option table: first advertised flag, else CRIU's configuration, else built in, else refused.
+#include "runtimes/spelling.h"
+
+#include <fmt/format.h>
+
+#include "runtimes/error.h"
+
+namespace ckpt {
+namespace {
+
+/// One option that the user (or ckpt) asked for; `value` is nullopt for a switch.
+struct Given {
+  Opt opt;
+  std::string name;  ///< as the user spells it
+  std::optional<std::string> value;
+};
+
+class GivenList {
+ public:
+  void text(Opt opt, const char* name, const std::optional<std::string>& value) {
+    if (value) list_.push_back({opt, name, value});
+  }
+  void on(Opt opt, const char* name, const std::optional<bool>& value) {
+    if (value.value_or(false)) list_.push_back({opt, name, std::nullopt});
+  }
+  template <class N>
+  void number(Opt opt, const char* name, const std::optional<N>& value) {
+    if (value) list_.push_back({opt, name, fmt::format("{}", *value)});
+  }
+  const Given* find(Opt opt) const {
+    for (const Given& given : list_)
+      if (given.opt == opt) return &given;
+    return nullptr;
+  }
+
+ private:
+  std::vector<Given> list_;
+};
+
+GivenList given(const CheckpointOpts& o) {
+  GivenList list;
+  list.text(Opt::image_path, "--image-path", o.image_path);
+  list.text(Opt::work_dir, "--work-path", o.work_dir);
+  list.on(Opt::leave_running, "--leave-running", o.leave_running);
+  list.on(Opt::allow_open_tcp, "--tcp-established", o.allow_open_tcp);
+  list.on(Opt::skip_in_flight, "--skip-in-flight", o.skip_in_flight);
+  list.on(Opt::link_remap, "--link-remap", o.link_remap);
+  list.on(Opt::file_locks, "--file-locks", o.file_locks);
+  list.on(Opt::ext_unix_sk, "--ext-unix-sk", o.ext_unix_sk);
+  list.on(Opt::shell_job, "--shell-job", o.shell_job);
+  list.text(Opt::manage_cgroups, "--manage-cgroups-mode", o.manage_cgroups);
+  list.text(Opt::compression, "--compression", o.compression);
+  list.number(Opt::ghost_limit, "ghost-limit", o.ghost_limit);
+  if (o.criu_timeout) list.number(Opt::criu_timeout, "timeout", std::optional(o.criu_timeout->count()));
+  return list;
+}
+
+GivenList given(const RestoreOpts& o) {
+  GivenList list;
+  list.text(Opt::image_path, "--image-path", o.image_path);
+  list.text(Opt::work_dir, "--work-path", o.work_dir);
+  list.text(Opt::bundle, "--bundle", o.bundle_path);
+  list.on(Opt::allow_open_tcp, "--tcp-established", o.allow_open_tcp);
+  list.on(Opt::tcp_close, "--tcp-close", o.tcp_close);
+  list.on(Opt::link_remap, "--link-remap", o.link_remap);
+  list.on(Opt::file_locks, "--file-locks", o.file_locks);
+  list.on(Opt::ext_unix_sk, "--ext-unix-sk", o.ext_unix_sk);
+  list.on(Opt::shell_job, "--shell-job", o.shell_job);
+  list.text(Opt::manage_cgroups, "--manage-cgroups-mode", o.manage_cgroups);
+  list.number(Opt::ghost_limit, "ghost-limit", o.ghost_limit);
+  list.on(Opt::detach, "--detach", o.detach);
+  list.text(Opt::pid_file, "--pid-file", o.pid_file);
+  list.text(Opt::console_socket, "--console-socket", o.console_socket);
+  return list;
+}
+
+[[noreturn]] void refuse(const Dialect& dialect, const OptionRow& row, const Given& option) {
+  throw Error(ErrorCode::unsupported, fmt::format("{} {} ('{}') has no way to take {}{}", dialect.table.name,
+                                                  dialect.version, dialect.path, option.name,
+                                                  option.value ? " " + *option.value : ""))
+      .with_runtime(std::string(dialect.table.name))
+      .with_hint(std::string(row.instead));
+}
+
+/// A mode that the help of the flag does not name is refused by the runtime, after the container was touched.
+bool value_known(const Dialect& dialect, const Spelling& spelling, const Given& option) {
+  if (option.opt != Opt::manage_cgroups && option.opt != Opt::compression) return true;
+  return dialect.flags.flags.at(std::string(spelling.text)).find(*option.value) != std::string::npos;
+}
+
+void deliver(const Dialect& dialect, const OptionRow& row, const Given& option, Delivery& delivery) {
+  for (const Spelling& spelling : row.spellings) {
+    const std::string text(spelling.text);
+    if (spelling.how == Spelling::How::builtin) return;
+    if (spelling.how == Spelling::How::criu_config) {
+      delivery.criu_config.push_back(option.value ? text + " " + *option.value : text);
+      return;
+    }
+    if (!dialect.flags.has(text) || !value_known(dialect, spelling, option)) continue;
+    delivery.args.push_back(text);
+    if (option.value) delivery.args.push_back(*option.value);
+    return;
+  }
+  refuse(dialect, row, option);
+}
+
+Delivery walk(const Dialect& dialect, const OptionTable& table, const GivenList& options, const std::string& id) {
+  Delivery delivery;
+  for (const OptionRow& row : table)
+    if (const Given* option = options.find(row.opt)) deliver(dialect, row, *option, delivery);
+  delivery.args.push_back(id);
+  return delivery;
+}
+
+Argv start_args(const RunOpts& opts, const std::string& id) {
+  Argv args;
+  const auto add = [&](const char* flag, const std::optional<std::string>& value) {
+    if (value) args.insert(args.end(), {flag, *value});
+  };
+  add("--bundle", opts.bundle_path);
+  add("--pid-file", opts.pid_file);
+  add("--console-socket", opts.console_socket);
+  args.push_back(id);
+  return args;
+}
+
+}  // namespace
+
+Delivery checkpoint_delivery(const Dialect& dialect, const CheckpointOpts& opts, const std::string& id) {
+  return walk(dialect, dialect.table.checkpoint, given(opts), id);
+}
+
+Delivery restore_delivery(const Dialect& dialect, const RestoreOpts& opts, const std::string& id) {
+  return walk(dialect, dialect.table.restore, given(opts), id);
+}
+
+Argv global_args(const Target& target) {
+  Argv args = {"--root", target.root};
+  if (target.platform) args.insert(args.end(), {"--platform", *target.platform});
+  args.insert(args.end(), target.runtime_args.begin(), target.runtime_args.end());
+  return args;
+}
+
+Argv create_args(const RunOpts& opts, const std::string& id) { return start_args(opts, id); }
+Argv run_args(const RunOpts& opts, const std::string& id) { return start_args(opts, id); }
+
+}  // namespace ckpt

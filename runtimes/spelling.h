@@ -1,0 +1,36 @@
+// From options to an argument vector: pure functions over a runtime's table and what its binary advertises.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "runtimes/help.h"
+#include "runtimes/options.h"
+#include "runtimes/runtime.h"
+
+namespace ckpt {
+
+/// The binary that the vector is for; version and path only appear in errors.
+struct Dialect {
+  const RuntimeTable& table;
+  std::string path;
+  std::string version;
+  Advertised flags;  ///< of the verb that is built
+};
+
+/// What the runtime is told: arguments behind the verb, and lines for CRIU's configuration file.
+struct Delivery {
+  Argv args;
+  std::vector<std::string> criu_config;
+  bool operator==(const Delivery&) const = default;
+};
+
+/// Throws Error(unsupported) naming runtime, version and what would work, for an option that cannot be delivered.
+Delivery checkpoint_delivery(const Dialect& dialect, const CheckpointOpts& opts, const std::string& id);
+Delivery restore_delivery(const Dialect& dialect, const RestoreOpts& opts, const std::string& id);
+
+/// `--root R [--platform P] [RUNTIME_ARGS...]`: what stands before every verb.
+Argv global_args(const Target& target);
+Argv create_args(const RunOpts& opts, const std::string& id);
+Argv run_args(const RunOpts& opts, const std::string& id);
+
+}  // namespace ckpt

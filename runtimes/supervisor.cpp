@@ -1,0 +1,368 @@
+// One container's companion: streams, subreaper, exit status. Single-threaded, one poll loop.
+#include "runtimes/supervisor.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+#include "runtimes/criu_log.h"
+#include "runtimes/error_json.h"
+#include "runtimes/interrupt.h"
+#include "runtimes/procfs.h"
+#include "runtimes/terminal.h"
+
+namespace ckpt {
+namespace {
+
+using nlohmann::json;
+using std::chrono::milliseconds;
+
+constexpr std::size_t kEarlyLimit = 1U << 20U;
+constexpr std::uintmax_t kRunawayLog = 16U << 20U;
+constexpr std::uintmax_t kAnyLog = 1U << 30U;
+constexpr int kForwarded[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGCONT, SIGWINCH, SIGCHLD};
+
+/// CRIU's restorer reads a truncated pages image for ever and writes a line each time (facts: 30 MB/s of log).
+std::optional<std::string> runaway(const std::string& log) {
+  std::error_code error;
+  const std::uintmax_t size = fs::file_size(log, error);
+  if (error || size < kRunawayLog) return std::nullopt;
+  const std::string tail = read_tail(log, 4096);
+  if (tail.find("Preadv") != std::string::npos && tail.find("returned 0") != std::string::npos)
+    return "the image's memory pages are cut short, CRIU would read them for ever";
+  if (size > kAnyLog) return fmt::format("its log '{}' grew beyond 1 GiB", log);
+  return std::nullopt;
+}
+
+/// Signals into a descriptor while it lives.
+class SignalQueue {
+ public:
+  SignalQueue() {
+    sigset_t set;
+    sigemptyset(&set);
+    for (const int signal : kForwarded) sigaddset(&set, signal);
+    ::sigprocmask(SIG_BLOCK, &set, &saved_);
+    fd_ = Fd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+  }
+  ~SignalQueue() { ::sigprocmask(SIG_SETMASK, &saved_, nullptr); }
+  SignalQueue(const SignalQueue&) = delete;
+  SignalQueue& operator=(const SignalQueue&) = delete;
+  int fd() const { return fd_.get(); }
+  std::optional<int> next() const {
+    signalfd_siginfo info = {};
+    if (::read(fd_.get(), &info, sizeof info) != sizeof info) return std::nullopt;
+    return static_cast<int>(info.ssi_signo);
+  }
+
+ private:
+  sigset_t saved_ = {};
+  Fd fd_;
+};
+
+/// What crun leaves in the bundle when it is killed in a restore; every later restore would fail on it (facts 2.3).
+void remove_criu_root(const fs::path& bundle) {
+  const fs::path left = bundle / "criu-root";
+  if (!fs::exists(left)) return;
+  ::umount2(left.c_str(), MNT_DETACH);
+  ::rmdir(left.c_str());
+}
+
+void set_nonblocking(const Fd& fd) { ::fcntl(fd.get(), F_SETFL, ::fcntl(fd.get(), F_GETFL) | O_NONBLOCK); }
+
+}  // namespace
+
+/// The container's three streams, either pipes or one terminal.
+struct Supervisor::Streams {
+  Pipe in, out, err;
+  Fd terminal;
+  Fd listener;
+  Fd runtime_errors;  ///< the runtime's stderr when the container has a terminal
+  Fd log;
+  bool stdin_open = false;
+  std::string stdin_waiting;
+};
+
+json launch_to_json(const Launch& launch) {
+  json steps = json::array();
+  for (const Launch::Step& step : launch.steps) steps.push_back({{"verb", step.verb}, {"args", step.args}});
+  return {{"steps", steps},
+          {"env", launch.env},
+          {"pid_file", launch.pid_file},
+          {"console_socket", launch.console_socket},
+          {"runtime_log", launch.runtime_log},
+          {"criu_log", launch.criu_log},
+          {"timeout_ms", launch.timeout_ms},
+          {"is_restore", launch.is_restore}};
+}
+
+Launch launch_from_json(const json& in) {
+  Launch launch;
+  for (const json& step : in.at("steps")) launch.steps.push_back({step.at("verb"), step.at("args").get<Argv>()});
+  launch.env = in.at("env").get<std::map<std::string, std::string>>();
+  launch.pid_file = in.at("pid_file");
+  launch.console_socket = in.at("console_socket");
+  launch.runtime_log = in.at("runtime_log");
+  launch.criu_log = in.at("criu_log");
+  launch.timeout_ms = in.at("timeout_ms");
+  launch.is_restore = in.at("is_restore");
+  return launch;
+}
+
+Supervisor::Supervisor(const Driver& driver, const Records& records, Record record, Launch launch)
+    : driver_(driver),
+      records_(records),
+      record_(std::move(record)),
+      launch_(std::move(launch)),
+      streams_(std::make_unique<Streams>()) {
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+}
+
+Supervisor::~Supervisor() = default;
+
+void Supervisor::open_streams() {
+  Streams& s = *streams_;
+  if (!record_.log_path.empty()) {
+    make_private_dirs(fs::path(record_.log_path).parent_path());
+    s.log = Fd(::open(record_.log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!s.log)
+      throw Error(ErrorCode::runtime_failed,
+                  fmt::format("cannot write the container's log '{}': {}", record_.log_path, errno_text(errno)));
+  }
+  if (!record_.stdio_pipes) {
+    const fs::path errors = records_.directory(record_) / "runtime.err";
+    s.runtime_errors = Fd(::open(errors.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+    if (!launch_.console_socket.empty()) s.listener = listen_on(launch_.console_socket);
+    return;
+  }
+  s.in = make_pipe();
+  s.out = make_pipe();
+  s.err = make_pipe();
+  set_nonblocking(s.out.read);
+  set_nonblocking(s.err.read);
+  if (record_.attached) {
+    set_nonblocking(s.in.write);
+    s.stdin_open = true;
+  } else {
+    s.in.write.reset();
+  }
+}
+
+Command Supervisor::step_command(const Launch::Step& step) {
+  Command command = driver_.logged(step.verb, step.args, launch_.runtime_log);
+  command.env.insert(launch_.env.begin(), launch_.env.end());
+  command.timeout = launch_.timeout_ms > 0 ? std::optional(milliseconds(launch_.timeout_ms)) : std::nullopt;
+  Streams& s = *streams_;
+  const bool makes_it = step.verb != "start";
+  if (makes_it && record_.stdio_pipes) {
+    command.in = ToFd{s.in.read.get()};
+    command.out = ToFd{s.out.write.get()};
+    command.err = ToFd{s.err.write.get()};
+  } else if (makes_it) {
+    command.out = Null{};
+    command.err = ToFd{s.runtime_errors.get()};
+  }
+  if (record_.stdio_pipes)
+    command.also = {{s.out.read.get(), [this] { pump(streams_->out.read.get(), 1); }},
+                    {s.err.read.get(), [this] { pump(streams_->err.read.get(), 2); }}};
+  if (!launch_.criu_log.empty()) command.watch = [this] { return runaway(launch_.criu_log); };
+  return command;
+}
+
+void Supervisor::run_step(const Launch::Step& step) {
+  const Command command = step_command(step);
+  Result result = driver_.runner().run(command);
+  if (record_.stdio_pipes) {
+    pump(streams_->out.read.get(), 1);
+    pump(streams_->err.read.get(), 2);
+  }
+  if (result.ok() && !result.interrupted) return;
+  if (result.err.empty()) result.err = early_;
+  if (!record_.stdio_pipes) result.err += read_tail(records_.directory(record_) / "runtime.err", 64U << 10U);
+  Error error = driver_.failure(fmt::format("{} of '{}' failed", step.verb, record_.id), command, result, launch_.runtime_log);
+  if (const auto known = diagnose_criu_log(launch_.criu_log.empty() ? "" : read_file(launch_.criu_log).value_or(""))) {
+    error.with_cause(known->cause).with_log(launch_.criu_log);
+    if (!known->remedy.empty()) error.with_hint(known->remedy);
+    error.message += fmt::format("; {}", known->meaning.empty() ? known->cause : known->meaning);
+  }
+  if (result.stopped_because) error.code = ErrorCode::image_invalid;
+  throw error;
+}
+
+pid_t Supervisor::bring_up() {
+  open_streams();
+  try {
+    for (const Launch::Step& step : launch_.steps) {
+      throw_if_interrupted();
+      if (step.verb != "create") running_ = launch_.is_restore;
+      run_step(step);
+      if (step.verb != "start") accept_terminal();
+    }
+    record_.pid = read_pid();
+    record_.monitor = ::getpid();
+    record_.monitor_start = process_stat(record_.monitor).value_or(ProcessStat{}).start_time;
+    records_.save(record_);
+  } catch (const Error&) {
+    undo();
+    throw;
+  }
+  streams_->in.read.reset();
+  streams_->out.write.reset();
+  streams_->err.write.reset();
+  if (launch_.is_restore) flush_early();
+  running_ = true;
+  early_.clear();
+  return record_.pid;
+}
+
+void Supervisor::accept_terminal() {
+  if (!streams_->listener) return;
+  auto terminal = receive_terminal(streams_->listener, 10'000);
+  streams_->listener.reset();
+  ::unlink(launch_.console_socket.c_str());
+  if (!terminal)
+    throw Error(ErrorCode::runtime_failed, fmt::format("{} did not send the terminal of '{}'", driver_.table().name, record_.id));
+  streams_->terminal = std::move(*terminal);
+  set_nonblocking(streams_->terminal);
+  if (record_.attached) copy_window_size(0, streams_->terminal.get());
+}
+
+/// Deletes what the runtime made so far. A container that is not there is fine: `delete --force` says so with 0.
+void Supervisor::undo() {
+  const HoldInterrupts hold;
+  if (!launch_.console_socket.empty()) ::unlink(launch_.console_socket.c_str());
+  Command command = driver_.command("delete", {"--force", record_.id});
+  driver_.runner().run(command);
+  remove_criu_root(records_.directory(record_) / "bundle");
+  reap_others();
+}
+
+pid_t Supervisor::read_pid() const {
+  const auto text = read_file(launch_.pid_file, 64);
+  const pid_t pid = text ? static_cast<pid_t>(std::atol(text->c_str())) : 0;
+  if (pid <= 0)
+    throw Error(ErrorCode::runtime_failed,
+                fmt::format("{} wrote no pid for '{}' into '{}'", driver_.table().name, record_.id, launch_.pid_file));
+  return pid;
+}
+
+void Supervisor::pump(int fd, int stream) {
+  char buffer[65536];
+  for (;;) {
+    const ssize_t n = ::read(fd, buffer, sizeof buffer);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return;
+    deliver(stream, {buffer, static_cast<std::size_t>(n)});
+  }
+}
+
+/// Before a created container is started, what arrives are the runtime's own words; in a restore they cannot be told
+/// from the container's, which must not be lost.
+void Supervisor::deliver(int stream, std::string_view data) {
+  if (!running_ || (launch_.is_restore && record_.pid == 0)) {
+    if (early_.size() < kEarlyLimit || launch_.is_restore) early_ += data;
+    if (launch_.is_restore && early_.size() > kEarlyLimit) flush_early();
+    return;
+  }
+  if (streams_->log) write_all(streams_->log.get(), data);
+  if (record_.attached) write_all(stream, data);
+}
+
+void Supervisor::flush_early() {
+  if (streams_->log) write_all(streams_->log.get(), early_);
+  if (record_.attached) write_all(1, early_);
+  early_.clear();
+}
+
+void Supervisor::relay_stdin() {
+  Streams& s = *streams_;
+  const int to = record_.stdio_pipes ? s.in.write.get() : s.terminal.get();
+  if (s.stdin_waiting.empty()) {
+    char buffer[16384];
+    const ssize_t n = ::read(0, buffer, sizeof buffer);
+    if (n < 0 && (errno == EINTR || errno == EAGAIN)) return;
+    if (n <= 0) {
+      s.stdin_open = false;
+      s.in.write.reset();
+      return;
+    }
+    s.stdin_waiting.assign(buffer, static_cast<std::size_t>(n));
+  }
+  const ssize_t n = ::write(to, s.stdin_waiting.data(), s.stdin_waiting.size());
+  if (n > 0) {
+    s.stdin_waiting.erase(0, static_cast<std::size_t>(n));
+  } else if (errno != EAGAIN && errno != EINTR) {
+    s.stdin_open = false;
+    s.in.write.reset();
+  }
+}
+
+void Supervisor::forward(int signal) {
+  if (signal == SIGCHLD) return reap_others();
+  if (!record_.attached) return;
+  if (signal == SIGWINCH) return copy_window_size(0, streams_->terminal.get());
+  const HoldInterrupts hold;
+  driver_.runner().run(driver_.command("kill", {record_.id, sigabbrev_np(signal)}));
+}
+
+/// Orphans of the runtime (gofers, helpers) become ours; the container's own status is kept when it comes by.
+void Supervisor::reap_others() {
+  int status = 0;
+  for (pid_t pid = 0; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;)
+    if (pid == record_.pid) wait_status_ = status;
+}
+
+std::optional<int> Supervisor::exit_status() {
+  reap_others();
+  if (!wait_status_) {
+    int status = 0;
+    if (::waitpid(record_.pid, &status, 0) == record_.pid) wait_status_ = status;
+  }
+  if (!wait_status_) return std::nullopt;
+  return WIFSIGNALED(*wait_status_) ? 128 + WTERMSIG(*wait_status_) : WEXITSTATUS(*wait_status_);
+}
+
+ExitRecord Supervisor::serve() {
+  Streams& s = *streams_;
+  const SignalQueue signals;
+  const std::optional<RawMode> raw(record_.attached && s.terminal ? std::make_optional<RawMode>() : std::nullopt);
+  if (const auto early_signal = interrupted()) forward(*early_signal);
+  const Fd ended(static_cast<int>(::syscall(SYS_pidfd_open, record_.pid, 0)));
+  s.stdin_open = s.stdin_open || (record_.attached && s.terminal);
+  for (bool running = static_cast<bool>(ended) && !wait_status_; running;) {
+    const int in_target = record_.stdio_pipes ? s.in.write.get() : s.terminal.get();
+    const bool waiting = !s.stdin_waiting.empty();
+    pollfd polled[] = {{ended.get(), POLLIN, 0},
+                       {signals.fd(), POLLIN, 0},
+                       {s.out.read.get(), POLLIN, 0},
+                       {s.err.read.get(), POLLIN, 0},
+                       {s.terminal.get(), POLLIN, 0},
+                       {s.stdin_open && !waiting ? 0 : -1, POLLIN, 0},
+                       {s.stdin_open && waiting ? in_target : -1, POLLOUT, 0}};
+    ::poll(polled, std::size(polled), -1);
+    if (polled[2].revents != 0) pump(s.out.read.get(), 1);
+    if (polled[3].revents != 0) pump(s.err.read.get(), 2);
+    if (polled[4].revents != 0) pump(s.terminal.get(), 1);
+    if ((polled[2].revents & POLLHUP) != 0) s.out.read.reset();
+    if ((polled[3].revents & POLLHUP) != 0) s.err.read.reset();
+    if ((polled[4].revents & POLLHUP) != 0 && (polled[4].revents & POLLIN) == 0) s.terminal.reset();
+    if ((polled[5].revents | polled[6].revents) != 0) relay_stdin();
+    while (const auto signal = signals.next()) forward(*signal);
+    running = polled[0].revents == 0;
+  }
+  if (s.out.read) pump(s.out.read.get(), 1);
+  if (s.err.read) pump(s.err.read.get(), 2);
+  if (s.terminal) pump(s.terminal.get(), 1);
+  const ExitRecord exit{.status = exit_status(), .finished = now_rfc3339(), .checkpointed_to = {}};
+  records_.save_exit(record_, exit);
+  return records_.exit(record_).value_or(exit);
+}
+
+}  // namespace ckpt
