@@ -20,7 +20,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
-constexpr milliseconds kGrace{10'000};  // runc and CRIU undo a restore in well under a second
 constexpr milliseconds kWatchEvery{100};
 
 template <class... F>
@@ -252,7 +251,7 @@ class Child {
   void stop() {
     stopping_ = true;
     ::kill(-pid_, SIGTERM);
-    deadline_ = Clock::now() + kGrace;
+    deadline_ = Clock::now() + command_.grace;
   }
 
   const Command& command_;

@@ -45,6 +45,7 @@ struct Command {
   OutputStream out = Capture{};
   OutputStream err = Capture{};
   std::optional<std::chrono::milliseconds> timeout = {};  ///< nullopt: none
+  std::chrono::milliseconds grace{10'000};  ///< between SIGTERM and SIGKILL; runc and CRIU undo a restore in under 1 s
   OnInterrupt on_interrupt = OnInterrupt::terminate;
   std::size_t capture_limit = 8U << 20U;  ///< bytes kept of each captured stream's beginning and of its end
   /// Asked every 100 ms; text means: stop the child, this is why.
@@ -67,7 +68,7 @@ using Outcome = std::variant<NotStarted, Exited, Killed>;
 
 struct Result {
   Outcome outcome = NotStarted{0};
-  std::string out, err;
+  std::string out = {}, err = {};
   bool truncated = false;           ///< a captured stream exceeded twice its limit; its middle is lost
   bool timed_out = false;           ///< the deadline passed; the child was stopped
   std::optional<std::string> stopped_because = {};  ///< what Command::watch said
