@@ -1,0 +1,22 @@
+// Name, summary and function of every command.
+#include "cli/commands.h"
+
+namespace ckpt {
+
+const std::vector<VerbRow>& verbs() {
+  static const std::vector<VerbRow> rows = {
+      {"run", "create and start a container from a bundle", true, declare_run},
+      {"checkpoint", "save running containers", true, declare_checkpoint},
+      {"restore", "bring a container back from a checkpoint", true, declare_restore},
+      {"list", "containers of every runtime and root", false, declare_list},
+      {"state", "one container, as JSON", false, declare_state},
+      {"wait", "wait for a container to end; exit with its status", false, declare_wait},
+      {"logs", "what a container wrote", false, declare_logs},
+      {"exec", "run a command in a container", true, declare_exec},
+      {"kill", "send a signal to a container", true, declare_kill},
+      {"delete", "remove a container", true, declare_delete},
+  };
+  return rows;
+}
+
+}  // namespace ckpt

@@ -1,0 +1,19 @@
+// The one list of commands.
+#pragma once
+#include <string_view>
+#include <vector>
+
+#include "commands/verbs.h"
+
+namespace ckpt {
+
+struct VerbRow {
+  std::string_view name;
+  std::string_view summary;
+  bool needs_root;
+  Action (*declare)(CLI::App&);
+};
+
+const std::vector<VerbRow>& verbs();
+
+}  // namespace ckpt

@@ -1,0 +1,115 @@
+// The global options' one declaration; precedence: command line, environment, file.
+#include "cli/globals.h"
+
+#define TOML_HEADER_ONLY 1
+#define TOML_ENABLE_FORMATTERS 0
+#include <toml++/toml.h>
+
+#include "commands/options.h"
+#include "runtimes/fs.h"
+#include "runtimes/program.h"
+
+namespace ckpt {
+namespace {
+
+constexpr const char* kDefaultConfig = "/etc/ckpt/ckpt.toml";
+
+std::string environment_name(std::string option) {
+  for (char& c : option) c = c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  return "CKPT_" + option;
+}
+
+/// CLI11's own envname reads getenv; a set-uid ckpt must not.
+void from_environment(CLI::Option* option, const std::string& name) {
+  if (environment_variable(environment_name(name).c_str())) option->envname(environment_name(name));
+}
+
+std::vector<std::string> values_of(const toml::node& node, const std::string& key) {
+  const auto text = [&](const toml::node& one) -> std::string {
+    if (const auto* s = one.as_string()) return s->get();
+    if (const auto* b = one.as_boolean()) return b->get() ? "true" : "false";
+    if (const auto* i = one.as_integer()) return fmt::format("{}", i->get());
+    throw Error(ErrorCode::invalid_config, fmt::format("the value of '{}' is neither text, number nor true/false", key));
+  };
+  std::vector<std::string> values;
+  if (const auto* list = node.as_array()) {
+    for (const toml::node& one : *list) values.push_back(text(one));
+  } else {
+    values.push_back(text(node));
+  }
+  return values;
+}
+
+void set(CLI::App& app, const std::string& key, const std::vector<std::string>& values, const std::string& file) {
+  std::string dashed = key;
+  for (char& c : dashed)
+    if (c == '_') c = '-';
+  CLI::Option* option = app.get_option_no_throw("--" + dashed);
+  std::vector<std::string> names;
+  for (const CLI::Option* known : app.get_options())
+    if (known->get_envname().empty() || !known->get_lnames().empty()) names.push_back(known->get_single_name());
+  if (option == nullptr || dashed == "config" || dashed == "help" || dashed == "version")
+    throw Error(ErrorCode::invalid_config, fmt::format("'{}': unknown key '{}'{}", file, key, did_you_mean(dashed, names)));
+  if (option->count() > 0) return;
+  try {
+    for (const std::string& value : values) option->add_result(value);
+    option->run_callback();
+  } catch (const CLI::Error& error) {
+    throw Error(ErrorCode::invalid_config, fmt::format("'{}': {}: {}", file, key, error.what()));
+  }
+}
+
+}  // namespace
+
+void declare_globals(CLI::App& app, Globals& g) {
+  const auto text = [&](const char* name, auto& into, const char* help) {
+    CLI::Option* option = app.add_option(std::string("--") + name, into, help);
+    from_environment(option, name);
+    return option;
+  };
+  const auto flag = [&](const char* names, const char* name, bool& into, const char* help) {
+    CLI::Option* option = app.add_flag(names, into, help);
+    from_environment(option, name);
+  };
+  app.add_option_function<std::string>(
+         "--runtime", [&g](const std::string& name) { g.runtime = name == "auto" ? std::nullopt : std::optional(name); },
+         "runc, crun, runsc or auto")
+      ->check(one_of({"runc", "crun", "runsc", "auto"}));
+  from_environment(app.get_option("--runtime"), "runtime");
+  text("runtime-path", g.runtime_path, "the runtime's program");
+  text("root", g.root, "the runtime's state directory");
+  text("runtime-arg", g.runtime_args, "global flag for the runtime, repeatable")->allow_extra_args(false)->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  text("platform", g.platform, "runsc's platform");
+  text("store", g.store, "where checkpoints are kept (default: /var/lib/ckpt)");
+  text("config", g.config, "configuration file (default: /etc/ckpt/ckpt.toml)");
+  text("log", g.log, "file for ckpt's own messages");
+  text("log-format", g.log_format, "text or json")->check(one_of({"text", "json"}));
+  app.add_option_function<std::string>("--timeout", [&g](const std::string& value) { g.timeout = parse_duration(value); },
+                                       "limit of one long step: 30s, 5m; 0 for none")
+      ->check(duration());
+  from_environment(app.get_option("--timeout"), "timeout");
+  flag("--dry-run", "dry-run", g.dry_run, "print the commands that would change something");
+  flag("--json", "json", g.json, "machine-readable output and errors");
+  flag("-q,--quiet", "quiet", g.quiet, "only data and errors");
+  flag("--no-progress", "no-progress", g.no_progress, "no progress display");
+  app.add_flag("-v,--verbose", g.verbose, "say what is run");
+  if (auto state = environment_variable("CKPT_STATE_DIR")) g.state_dir = absolute_path(*state).string();
+}
+
+void apply_config(CLI::App& app, const Globals& globals) {
+  const std::string file = globals.config.value_or(kDefaultConfig);
+  const auto content = read_file(file);
+  if (!content) {
+    if (!globals.config) return;
+    throw Error(ErrorCode::invalid_config, fmt::format("cannot read --config '{}': {}", file, errno_text(errno)));
+  }
+  try {
+    const toml::table table = toml::parse(*content, file);
+    for (const auto& [key, node] : table)
+      set(app, std::string(key.str()), values_of(node, std::string(key.str())), file);
+  } catch (const toml::parse_error& error) {
+    throw Error(ErrorCode::invalid_config, fmt::format("'{}' line {}: {}", file, error.source().begin.line, error.description()));
+  }
+}
+
+}  // namespace ckpt

@@ -1,0 +1,99 @@
+// stdout, stderr and the --log file.
+#include "cli/output.h"
+
+#include <nlohmann/json.hpp>
+
+#include "runtimes/error_json.h"
+#include "runtimes/fs.h"
+
+namespace ckpt {
+namespace {
+
+using nlohmann::json;
+
+std::string one_line(std::string text) {
+  for (char& c : text)
+    if (c == '\n' || c == '\r' || c == '\t') c = ' ';
+  return text;
+}
+
+/// Text from outside (a runtime's words, a file name) may be no UTF-8; it must not make the report fail.
+std::string dump(const json& document, int indent) {
+  return document.dump(indent, ' ', false, json::error_handler_t::replace);
+}
+
+}  // namespace
+
+TerminalOutput::TerminalOutput(const Globals& globals) : globals_(globals) {
+  if (!globals.log) return;
+  log_ = std::fopen(globals.log->c_str(), "ae");
+  if (log_ == nullptr)
+    throw Error(ErrorCode::usage, fmt::format("cannot write --log '{}': {}", *globals.log, errno_text(errno)));
+}
+
+TerminalOutput::~TerminalOutput() {
+  if (log_ != nullptr) std::fclose(log_);
+}
+
+void TerminalOutput::log(const char* level, const std::string& text) {
+  if (log_ == nullptr) return;
+  const std::string line = globals_.log_format == "json"
+                               ? dump(json{{"time", now_rfc3339()}, {"level", level}, {"msg", text}}, -1)
+                               : fmt::format("{} {} {}", now_rfc3339(), level, one_line(text));
+  fmt::print(log_, "{}\n", line);
+  std::fflush(log_);
+}
+
+void TerminalOutput::line(const std::string& text) { fmt::print("{}\n", text); }
+
+void TerminalOutput::document(const json& document) { fmt::print("{}\n", dump(document, 2)); }
+
+void TerminalOutput::warn(const std::string& text) {
+  log("warning", text);
+  if (!globals_.quiet) fmt::print(stderr, "ckpt: warning: {}\n", one_line(text));
+}
+
+void TerminalOutput::detail(const std::string& text) {
+  log("info", text);
+  if (globals_.verbose > 0) fmt::print(stderr, "ckpt: {}\n", one_line(text));
+}
+
+void TerminalOutput::table(const std::vector<std::string>& heading, const std::vector<std::vector<std::string>>& rows) {
+  std::vector<std::size_t> widths;
+  for (const std::string& title : heading) widths.push_back(title.size());
+  for (const auto& row : rows)
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  const auto print = [&](const std::vector<std::string>& row) {
+    std::string text;
+    for (std::size_t i = 0; i < row.size(); ++i)
+      text += i + 1 == row.size() ? row[i] : fmt::format("{:<{}}  ", row[i], widths[i]);
+    line(text);
+  };
+  print(heading);
+  for (const auto& row : rows) print(row);
+}
+
+void TerminalOutput::raw(const std::string& bytes) {
+  std::fwrite(bytes.data(), 1, bytes.size(), stdout);
+  std::fflush(stdout);
+}
+
+void print_error(const Error& error, bool as_json) {
+  if (as_json) {
+    fmt::print(stderr, "{}\n", dump(json{{"error", error_to_json(error)}}, -1));
+    return;
+  }
+  std::string text = "ckpt: " + error.message;
+  if (!error.hint.empty()) text += "; " + error.hint;
+  if (!error.log.empty()) text += fmt::format(" [log: {}]", error.log);
+  fmt::print(stderr, "{}\n", one_line(text));
+}
+
+Result TalkingRunner::run(const Command& command) {
+  out_.detail("run: " + shell_quote(command.argv()));
+  Result result = runner_.run(command);
+  out_.detail(fmt::format("     {} after {:.3f} s", describe(result.outcome), result.seconds));
+  return result;
+}
+
+}  // namespace ckpt

@@ -1,0 +1,42 @@
+// Printing: data on stdout, words on stderr, one line each; errors as a sentence or as the contract's JSON object.
+#pragma once
+#include <cstdio>
+
+#include "commands/context.h"
+
+namespace ckpt {
+
+class TerminalOutput : public Output {
+ public:
+  explicit TerminalOutput(const Globals& globals);
+  ~TerminalOutput() override;
+  TerminalOutput(const TerminalOutput&) = delete;
+  TerminalOutput& operator=(const TerminalOutput&) = delete;
+  void line(const std::string& text) override;
+  void document(const nlohmann::json& document) override;
+  void warn(const std::string& text) override;
+  void detail(const std::string& text) override;
+  void table(const std::vector<std::string>& heading, const std::vector<std::vector<std::string>>& rows) override;
+  void raw(const std::string& bytes) override;
+
+ private:
+  void log(const char* level, const std::string& text);
+  const Globals& globals_;
+  std::FILE* log_ = nullptr;
+};
+
+/// "ckpt: MESSAGE; HINT [log: PATH]" or {"error":{...}}, on stderr.
+void print_error(const Error& error, bool json);
+
+/// Runs a command and says it at -v before.
+class TalkingRunner : public Runner {
+ public:
+  TalkingRunner(Runner& runner, Output& out) : runner_(runner), out_(out) {}
+  Result run(const Command& command) override;
+
+ private:
+  Runner& runner_;
+  Output& out_;
+};
+
+}  // namespace ckpt

@@ -1,0 +1,176 @@
+// From argv to an exit status: parse with CLI11, answer mistakes in our own words, run the command, print its error.
+#include "cli/program.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <iostream>
+
+#include "cli/commands.h"
+#include "cli/globals.h"
+#include "cli/output.h"
+#include "commands/parse.h"
+#include "runtimes/fs.h"
+#include "runtimes/interrupt.h"
+#include "runtimes/program.h"
+#include "runtimes/supervisor.h"
+
+namespace ckpt {
+namespace {
+
+struct CommandLine {
+  std::vector<std::string> words;    ///< before `--`
+  std::vector<std::string> payload;  ///< behind it
+  bool has_payload = false;
+};
+
+CommandLine split(int argc, char** argv) {
+  CommandLine line;
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    if (line.has_payload)
+      line.payload.push_back(word);
+    else if (word == "--")
+      line.has_payload = true;
+    else
+      line.words.push_back(word);
+  }
+  return line;
+}
+
+std::vector<std::string> option_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : app.get_options())
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  return names;
+}
+
+std::vector<std::string> verb_names() {
+  std::vector<std::string> names;
+  for (const VerbRow& row : verbs()) names.emplace_back(row.name);
+  return names;
+}
+
+/// What CLI11 left over: an unknown option or a word too many.
+Error unexpected(const CLI::App& app, const CLI::App* verb, const std::string& word) {
+  const std::string help = verb != nullptr ? fmt::format("'ckpt {} --help' shows the options", verb->get_name()) : "'ckpt --help' shows the commands";
+  if (!word.starts_with('-')) {
+    if (verb == nullptr)
+      return Error(ErrorCode::usage, fmt::format("unknown command '{}'{}", word, did_you_mean(word, verb_names()))).with_hint(help);
+    return Error(ErrorCode::usage, fmt::format("{}: unexpected argument '{}'", verb->get_name(), word)).with_hint(help);
+  }
+  std::vector<std::string> names = option_names(app);
+  if (verb != nullptr)
+    for (const std::string& name : option_names(*verb)) names.push_back(name);
+  const std::string flag = word.substr(0, word.find('='));
+  return Error(ErrorCode::usage, fmt::format("unknown option '{}'{}", flag, did_you_mean(flag, names))).with_hint(help);
+}
+
+/// CLI11 decorates its messages; what is left is "--option: what is wrong".
+std::string plain(std::string text) {
+  const std::size_t newline = text.find('\n');
+  return text.substr(0, newline);
+}
+
+/// A parsed invocation, ready to run.
+struct Invocation {
+  CLI::App app{"checkpoint and restore containers on runc, crun and gVisor's runsc", "ckpt"};
+  Globals globals;
+  std::vector<std::pair<CLI::App*, Action>> actions;
+  std::vector<const VerbRow*> rows;
+
+  Invocation() {
+    app.require_subcommand(0, 1);
+    app.fallthrough();
+    app.set_version_flag("--version", "ckpt " CKPT_VERSION);
+    app.set_help_flag("-h,--help", "show this help");
+    declare_globals(app, globals);
+    for (const VerbRow& row : verbs()) {
+      CLI::App* verb = app.add_subcommand(std::string(row.name), std::string(row.summary));
+      verb->fallthrough();
+      verb->set_help_flag("-h,--help", "show this help");
+      actions.emplace_back(verb, row.declare(*verb));
+      rows.push_back(&row);
+    }
+  }
+
+  const CLI::App* chosen() const {
+    const auto subcommands = app.get_subcommands();
+    return subcommands.empty() ? nullptr : subcommands.front();
+  }
+
+  void parse(const CommandLine& line) {
+    std::vector<std::string> reversed(line.words.rbegin(), line.words.rend());
+    app.allow_extras();
+    for (auto& [verb, action] : actions) verb->allow_extras();
+    app.parse(reversed);
+    const std::vector<std::string> left = app.remaining(true);
+    if (!left.empty()) throw unexpected(app, chosen(), left.front());
+    if (chosen() == nullptr) throw Error(ErrorCode::usage, "no command").with_hint("'ckpt --help' shows the commands");
+  }
+};
+
+int run_action(Invocation& invocation, const CommandLine& line) {
+  const Globals& globals = invocation.globals;
+  TerminalOutput out(globals);
+  SystemRunner system;
+  TalkingRunner runner(system, out);
+  Prober prober(runner, fs::path(globals.state_dir) / "probe");
+  Context context{globals, runner, prober, Records(globals.state_dir), out, line.payload};
+  for (std::size_t i = 0; i < invocation.actions.size(); ++i) {
+    auto& [verb, action] = invocation.actions[i];
+    if (verb != invocation.chosen()) continue;
+    const std::string_view name = invocation.rows[i]->name;
+    if (line.has_payload && name != "run" && name != "exec")
+      throw Error(ErrorCode::usage, fmt::format("{} takes nothing behind '--'", name));
+    if (invocation.rows[i]->needs_root && ::geteuid() != 0)
+      throw Error(ErrorCode::unsupported, fmt::format("ckpt {} needs root", name)).with_hint("run it with sudo");
+    return action(context);
+  }
+  return exit_status(ErrorCode::usage);
+}
+
+bool asks_for_json(const CommandLine& line) {
+  return std::find(line.words.begin(), line.words.end(), "--json") != line.words.end() || environment_variable("CKPT_JSON");
+}
+
+int help_or_usage(const CLI::ParseError& error, Invocation& invocation, bool json) {
+  if (error.get_exit_code() == 0) return invocation.app.exit(error);
+  Error wrong(ErrorCode::usage, plain(error.what()));
+  const CLI::App* verb = invocation.chosen();
+  wrong.with_hint(verb != nullptr ? fmt::format("'ckpt {} --help' shows the options", verb->get_name()) : "'ckpt --help' shows the commands");
+  print_error(wrong, json);
+  return wrong.status();
+}
+
+}  // namespace
+
+int main_with(int argc, char** argv) {
+  if (argc == 3 && std::string_view(argv[1]) == "__monitor") {
+    catch_interrupts();
+    return monitor_main(argv[2], 3);
+  }
+  const CommandLine line = split(argc, argv);
+  const bool json = asks_for_json(line);
+  Invocation invocation;
+  try {
+    catch_interrupts();
+    ::umask(077);
+    invocation.parse(line);
+    apply_config(invocation.app, invocation.globals);
+    return run_action(invocation, line);
+  } catch (const CLI::ParseError& error) {
+    return help_or_usage(error, invocation, json);
+  } catch (const AttachedError& error) {
+    print_error(error, json);
+    return error.code == ErrorCode::interrupted ? error.status() : kAttachedFailure;
+  } catch (const Error& error) {
+    print_error(error, json || invocation.globals.json);
+    return error.status();
+  } catch (const std::exception& error) {
+    print_error(Error(ErrorCode::runtime_failed, error.what()), json);
+    return exit_status(ErrorCode::runtime_failed);
+  }
+}
+
+}  // namespace ckpt

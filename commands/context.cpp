@@ -1,0 +1,130 @@
+// Finding runtimes and containers for the commands.
+#include "commands/context.h"
+
+#include <fmt/ranges.h>
+
+#include <nlohmann/json.hpp>
+
+#include "runtimes/fs.h"
+#include "runtimes/ids.h"
+#include "runtimes/program.h"
+#include "runtimes/roots.h"
+#include "runtimes/spec.h"
+
+namespace ckpt {
+namespace {
+
+struct Candidate {
+  RuntimeKind kind;
+  std::string root;
+  std::optional<Record> record;
+  bool held;
+};
+
+std::string describe(const Candidate& c) { return fmt::format("{} in '{}'", table_of(c.kind).name, c.root); }
+
+bool wanted(const Globals& globals, RuntimeKind kind, const std::string& root) {
+  if (globals.runtime && table_of(kind).name != *globals.runtime) return false;
+  return !globals.root || absolute_path(*globals.root) == fs::path(root);
+}
+
+std::vector<Candidate> candidates(const Globals& globals, const Records& records, const std::string& id) {
+  std::vector<Candidate> found;
+  const auto known = [&](RuntimeKind kind, const std::string& root) {
+    return std::any_of(found.begin(), found.end(),
+                       [&](const Candidate& c) { return c.kind == kind && c.root == root; });
+  };
+  for (const Record& record : records.of_id(id))
+    if (wanted(globals, record.target.kind, record.target.root))
+      found.push_back({record.target.kind, record.target.root, record,
+                       holders(record.target.root, id).contains(record.target.kind)});
+  std::vector<std::string> roots;
+  if (globals.root) roots.push_back(absolute_path(*globals.root).string());
+  for (const Root& root : known_roots(roots))
+    for (const RuntimeKind kind : holders(root.path, id))
+      if (wanted(globals, kind, root.path) && !known(kind, root.path))
+        found.push_back({kind, root.path, std::nullopt, true});
+  return found;
+}
+
+}  // namespace
+
+std::string runtime_binary(const Globals& globals, const RuntimeTable& table, const std::string& remembered) {
+  const std::string name(table.name);
+  if (globals.runtime_path) {
+    if (auto path = find_program(*globals.runtime_path)) return *path;
+    throw Error(ErrorCode::unsupported, fmt::format("there is no program '{}'", *globals.runtime_path));
+  }
+  if (!remembered.empty() && find_program(remembered)) return remembered;
+  if (auto path = find_program(name)) return *path;
+  throw Error(ErrorCode::unsupported, fmt::format("{} is not installed", name))
+      .with_runtime(name)
+      .with_hint(fmt::format("install it, or name it with --runtime-path; looked in {}", search_path()));
+}
+
+Driver Context::driver_for_new(std::optional<RuntimeKind> kind) const {
+  const RuntimeTable* table = kind ? &table_of(*kind) : nullptr;
+  if (table == nullptr && globals.runtime) table = runtime_named(*globals.runtime);
+  if (table == nullptr) {
+    for (const RuntimeTable* row : all_runtimes())
+      if (table == nullptr && find_program(row->name)) table = row;
+    if (table == nullptr)
+      throw Error(ErrorCode::unsupported, "none of runc, crun and runsc is installed")
+          .with_hint("install one, or name it with --runtime and --runtime-path");
+  }
+  Target target{.kind = table->kind,
+                .path = runtime_binary(globals, *table),
+                .root = globals.root ? absolute_path(*globals.root).string() : std::string(table->default_root),
+                .platform = globals.platform,
+                .runtime_args = globals.runtime_args};
+  if (globals.platform && table->kind != RuntimeKind::runsc)
+    throw Error(ErrorCode::unsupported, fmt::format("--platform is runsc's; {} has none", table->name));
+  return {runner, prober, std::move(target)};
+}
+
+Found Context::find(const std::string& id) const {
+  validate_id(id);
+  std::vector<Candidate> found = candidates(globals, records, id);
+  // A record whose container is gone does not compete with one that is there.
+  if (std::any_of(found.begin(), found.end(), [](const Candidate& c) { return c.held; }))
+    std::erase_if(found, [](const Candidate& c) { return !c.held; });
+  if (found.empty())
+    throw Error(ErrorCode::not_found, fmt::format("there is no container '{}'", id))
+        .with_hint("'ckpt list' shows those of every known root; another root is named with --root");
+  if (found.size() > 1) {
+    std::vector<std::string> names;
+    for (const Candidate& c : found) names.push_back(describe(c));
+    throw Error(ErrorCode::conflict, fmt::format("there are {} containers '{}': {}", found.size(), id, fmt::join(names, ", ")))
+        .with_hint("name one with --runtime and --root");
+  }
+  const Candidate& one = found.front();
+  Target target = one.record ? one.record->target : Target{.kind = one.kind, .path = "", .root = one.root};
+  target.path = runtime_binary(globals, table_of(one.kind), target.path);
+  if (!globals.runtime_args.empty()) target.runtime_args = globals.runtime_args;
+  if (globals.platform) target.platform = globals.platform;
+  return {Driver(runner, prober, std::move(target)), one.record, one.held};
+}
+
+std::optional<std::chrono::milliseconds> Context::timeout_or(std::chrono::milliseconds otherwise) const {
+  const std::chrono::milliseconds chosen = globals.timeout.value_or(otherwise);
+  return chosen.count() == 0 ? std::nullopt : std::optional(chosen);
+}
+
+fs::path Context::lock_file(const Target& target, const std::string& id) const {
+  const std::string name = std::string(table_of(target.kind).name) + "-" + digest_of(target.root).substr(0, 8);
+  return fs::path(globals.state_dir) / "locks" / name / (id + ".lock");
+}
+
+fs::path Context::default_log(const std::string& id) const { return fs::path(globals.store) / "logs" / (id + ".log"); }
+
+fs::path Context::scratch() const { return fs::path(globals.state_dir) / "tmp" / random_hex(6); }
+
+void Context::print_plan(const std::vector<Argv>& commands) const {
+  if (globals.json) {
+    out.document(commands);
+    return;
+  }
+  for (const Argv& command : commands) out.line(shell_quote(command));
+}
+
+}  // namespace ckpt

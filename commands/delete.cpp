@@ -1,0 +1,52 @@
+// ckpt delete [--force] ID: what the runtime and ckpt keep of a container; never its checkpoints or its log.
+#include "commands/options.h"
+#include "commands/recovery.h"
+#include "commands/verbs.h"
+
+namespace ckpt {
+namespace {
+
+struct DeleteOptions {
+  std::string id;
+  bool force = false;
+};
+
+int delete_container(Context& context, const DeleteOptions& o) {
+  std::optional<Found> found;
+  try {
+    found.emplace(context.find(o.id));
+  } catch (const Error& error) {
+    if (o.force && error.code == ErrorCode::not_found) return 0;
+    throw;
+  }
+  const Driver& driver = found->driver;
+  if (context.globals.dry_run) {
+    if (found->held) context.print_plan({driver.command("delete", o.force ? Argv{"--force", o.id} : Argv{o.id}).argv()});
+    return 0;
+  }
+  const ContainerLock lock(context.lock_file(driver.target(), o.id), "delete", std::chrono::milliseconds(0));
+  if (found->held) {
+    recover(context, driver, o.id, lock.left_behind());
+    const auto state = driver.state(o.id);
+    if (state && !o.force && state->status != "stopped" && state->status != "created")
+      throw Error(ErrorCode::conflict, fmt::format("container '{}' is {}", o.id, state->status))
+          .with_hint("stop it with 'ckpt kill', or use --force");
+    driver.remove(o.id, true);
+  }
+  if (found->record) {
+    wait_for_monitor(*found->record, 10'000);
+    context.records.remove(*found->record);
+  }
+  return 0;
+}
+
+}  // namespace
+
+Action declare_delete(CLI::App& app) {
+  auto o = std::make_shared<DeleteOptions>();
+  app.add_flag("-f,--force", o->force, "kill it first when it runs; no error when there is none");
+  app.add_option("ID", o->id, "container")->required();
+  return [o](Context& context) { return delete_container(context, *o); };
+}
+
+}  // namespace ckpt

@@ -1,0 +1,158 @@
+// ckpt list: the containers of every root we know, asked in parallel; what could not be read is said.
+#include <unistd.h>
+
+#include <future>
+#include <nlohmann/json.hpp>
+
+#include "commands/options.h"
+#include "commands/verbs.h"
+#include "images/store.h"
+#include "runtimes/fs.h"
+#include "runtimes/roots.h"
+
+namespace ckpt {
+namespace {
+
+using nlohmann::json;
+
+struct ListOptions {
+  bool all = false;
+};
+
+struct Row {
+  std::string id, runtime, root, status, bundle, created, last_checkpoint;
+  pid_t pid = 0;
+};
+
+struct Answer {
+  Root root;
+  RuntimeKind kind;
+  std::vector<ContainerState> states;
+  std::string error;
+};
+
+std::string known_binary(const Globals& globals, RuntimeKind kind, const std::string& root, const std::vector<Record>& records) {
+  std::string remembered;
+  for (const Record& record : records)
+    if (record.target.kind == kind && record.target.root == root) remembered = record.target.path;
+  return runtime_binary(globals, table_of(kind), remembered);
+}
+
+Answer ask(const Context& context, const Root& root, RuntimeKind kind, const std::vector<Record>& records) {
+  Answer answer{.root = root, .kind = kind, .states = {}, .error = {}};
+  try {
+    const Target target{.kind = kind, .path = known_binary(context.globals, kind, root.path, records), .root = root.path};
+    answer.states = Driver(context.runner, context.prober, target).list();
+  } catch (const Error& error) {
+    if (error.code == ErrorCode::interrupted) throw;
+    answer.error = error.message;
+  }
+  return answer;
+}
+
+std::vector<Answer> ask_all(const Context& context, const std::vector<Record>& records) {
+  std::vector<std::string> extra;
+  for (const Record& record : records) extra.push_back(record.target.root);
+  if (context.globals.root) extra = {absolute_path(*context.globals.root).string()};
+  std::vector<std::future<Answer>> asked;
+  std::vector<Answer> answers;
+  for (const Root& root : known_roots(extra)) {
+    if (context.globals.root && root.path != extra.front()) continue;
+    if (!root.error.empty()) answers.push_back({root, RuntimeKind::runc, {}, root.error});
+    for (const RuntimeKind kind : root.kinds)
+      if (!context.globals.runtime || table_of(kind).name == *context.globals.runtime)
+        asked.push_back(std::async(std::launch::async, [&context, &records, root, kind] { return ask(context, root, kind, records); }));
+  }
+  for (std::future<Answer>& one : asked) answers.push_back(one.get());
+  return answers;
+}
+
+std::string last_checkpoint(const Context& context, const std::string& id) {
+  const std::vector<fs::path> checkpoints = complete_checkpoints(context.globals.store, id);
+  return checkpoints.empty() ? "" : id + "@" + checkpoints.back().filename().string();
+}
+
+Row row_of(const Context& context, const Answer& answer, const ContainerState& state, const std::vector<Record>& records) {
+  Row row{.id = state.id,
+          .runtime = std::string(table_of(answer.kind).name),
+          .root = answer.root.path,
+          .status = state.status,
+          .bundle = state.bundle,
+          .created = state.created,
+          .last_checkpoint = last_checkpoint(context, state.id),
+          .pid = state.pid};
+  for (const Record& record : records)
+    if (record.id == state.id && record.target.kind == answer.kind && record.target.root == answer.root.path) {
+      row.bundle = record.bundle;
+      if (row.created.empty()) row.created = record.created;
+    }
+  return row;
+}
+
+/// With --all: those that a checkpoint stopped; no runtime knows them any more.
+void add_checkpointed(const Context& context, const std::vector<Record>& records, std::vector<Row>& rows) {
+  for (const Record& record : records) {
+    const auto exit = context.records.exit(record);
+    if (!exit || exit->checkpointed_to.empty() || holders(record.target.root, record.id).contains(record.target.kind)) continue;
+    rows.push_back({.id = record.id,
+                    .runtime = std::string(table_of(record.target.kind).name),
+                    .root = record.target.root,
+                    .status = "checkpointed",
+                    .bundle = record.bundle,
+                    .created = record.created,
+                    .last_checkpoint = exit->checkpointed_to});
+  }
+}
+
+json to_json(const Row& row) {
+  const auto text = [](const std::string& value) { return value.empty() ? json() : json(value); };
+  return {{"id", row.id},
+          {"runtime", row.runtime},
+          {"root", row.root},
+          {"status", row.status},
+          {"pid", row.pid},
+          {"bundle", text(row.bundle)},
+          {"created", text(row.created)},
+          {"gpu", nullptr},
+          {"last_checkpoint", text(row.last_checkpoint)}};
+}
+
+void show(const Context& context, const std::vector<Row>& rows) {
+  if (context.globals.json) {
+    json document = json::array();
+    for (const Row& row : rows) document.push_back(to_json(row));
+    context.out.document(document);
+  } else if (context.globals.quiet) {
+    for (const Row& row : rows) context.out.line(row.id);
+  } else {
+    std::vector<std::vector<std::string>> cells;
+    for (const Row& row : rows)
+      cells.push_back({row.id, row.runtime, row.status, row.pid > 0 ? fmt::format("{}", row.pid) : "-", row.root,
+                       row.last_checkpoint.empty() ? "-" : row.last_checkpoint});
+    context.out.table({"ID", "RUNTIME", "STATUS", "PID", "ROOT", "LAST CHECKPOINT"}, cells);
+  }
+}
+
+int list_containers(Context& context, const ListOptions& o) {
+  const std::vector<Record> records = context.records.all();
+  std::vector<Row> rows;
+  for (const Answer& answer : ask_all(context, records)) {
+    if (!answer.error.empty())
+      context.out.warn(fmt::format("could not list {} in '{}': {}", table_of(answer.kind).name, answer.root.path, answer.error));
+    for (const ContainerState& state : answer.states) rows.push_back(row_of(context, answer, state, records));
+  }
+  if (o.all) add_checkpointed(context, records, rows);
+  std::sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) { return std::tie(a.id, a.root) < std::tie(b.id, b.root); });
+  show(context, rows);
+  return 0;
+}
+
+}  // namespace
+
+Action declare_list(CLI::App& app) {
+  auto o = std::make_shared<ListOptions>();
+  app.add_flag("-a,--all", o->all, "also containers that a checkpoint stopped");
+  return [o](Context& context) { return list_containers(context, *o); };
+}
+
+}  // namespace ckpt

@@ -1,0 +1,36 @@
+// Reading a dead holder's note and undoing.
+#include "commands/recovery.h"
+
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+#include "runtimes/fs.h"
+
+namespace ckpt {
+
+using nlohmann::json;
+
+std::string note_text(const std::string& verb, const CheckpointNote& note) {
+  return json{{"verb", verb}, {"pid", ::getpid()}, {"since", now_rfc3339()}, {"staging", note.staging}, {"paused", note.paused}}
+      .dump();
+}
+
+void recover(const Context& context, const Driver& driver, const std::string& id, const std::string& left_behind) {
+  const json note = json::parse(left_behind, nullptr, false);
+  if (!note.is_object()) return;
+  if (note.value("paused", false)) {
+    const auto state = driver.state(id);
+    if (state && state->status == "paused") {
+      driver.resume(id);
+      context.out.warn(fmt::format("container '{}' had been left paused by a ckpt that was killed; it runs again", id));
+    }
+  }
+  const fs::path staging = note.value("staging", "");
+  if (!staging.empty() && staging.filename().string().starts_with('.') && fs::exists(staging)) {
+    remove_tree(staging);
+    context.out.warn(fmt::format("removed '{}', an unfinished checkpoint of a ckpt that was killed", staging.string()));
+  }
+}
+
+}  // namespace ckpt

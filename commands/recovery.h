@@ -1,0 +1,19 @@
+// What a ckpt that was killed in the middle left behind, put right by the next one that takes the container's lock.
+#pragma once
+#include <string>
+
+#include "commands/context.h"
+
+namespace ckpt {
+
+/// The note that a checkpoint keeps in the lock file while it works.
+struct CheckpointNote {
+  std::string staging;  ///< directory of an unpublished image; empty: none
+  bool paused = false;  ///< ckpt paused the container
+};
+std::string note_text(const std::string& verb, const CheckpointNote& note);
+
+/// Resumes what a dead holder left paused and removes its unpublished image; says so with warn().
+void recover(const Context& context, const Driver& driver, const std::string& id, const std::string& left_behind);
+
+}  // namespace ckpt

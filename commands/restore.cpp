@@ -1,0 +1,329 @@
+// ckpt restore: check the image and the bundle, bring the container up from it, prove that it lives.
+#include <nlohmann/json.hpp>
+
+#include "commands/launching.h"
+#include "commands/options.h"
+#include "commands/recovery.h"
+#include "commands/verbs.h"
+#include "images/criu_images.h"
+#include "images/store.h"
+#include "runtimes/fs.h"
+#include "runtimes/ids.h"
+#include "runtimes/procfs.h"
+#include "runtimes/program.h"
+#include "runtimes/roots.h"
+#include "runtimes/spec.h"
+
+namespace ckpt {
+namespace {
+
+using nlohmann::json;
+using std::chrono::seconds;
+using Clock = std::chrono::steady_clock;
+
+struct RestoreOptions {
+  std::string id;
+  std::optional<std::string> image_path, from, bundle, work_path, pid_file, log_path, console_socket;
+  std::optional<bool> detach, replace, force;
+  RestoreOpts opts;
+};
+
+/// Everything that is known before anything is changed.
+struct Plan {
+  Image image;
+  Driver driver;
+  Record record;
+  json spec;
+  LaunchFiles files;
+  RestoreOpts opts;
+  Delivery delivery;
+  std::filesystem::path work_dir;
+};
+
+Image choose_image(const Context& context, const RestoreOptions& o) {
+  if (o.image_path && o.from) throw Error(ErrorCode::usage, "--image-path and --from exclude each other");
+  if (o.image_path) return image_at(*o.image_path);
+  if (o.from) return find_image(context.globals.store, *o.from);
+  if (o.id.empty())
+    throw Error(ErrorCode::usage, "nothing to restore: name a container, --from or --image-path")
+        .with_hint("'ckpt restore ID' takes the newest checkpoint of ID");
+  validate_id(o.id);
+  return find_image(context.globals.store, o.id + "@latest");
+}
+
+/// An image that a runtime made without us: only its files tell whose it is.
+RuntimeKind kind_of_image(const Context& context, const fs::path& images) {
+  if (fs::exists(images / "checkpoint.img")) return RuntimeKind::runsc;
+  if (!fs::exists(images / "inventory.img"))
+    throw Error(ErrorCode::image_invalid, fmt::format("'{}' holds no complete image: neither inventory.img nor checkpoint.img", images.string()))
+        .with_hint("a dump that failed leaves such a directory; take the checkpoint again");
+  const RuntimeTable* asked = context.globals.runtime ? runtime_named(*context.globals.runtime) : nullptr;
+  return asked != nullptr ? asked->kind : RuntimeKind::runc;
+}
+
+void check_image(const Image& image) {
+  if (image.manifest) check_sizes(image.directory, *image.manifest);
+  if (fs::exists(image.runtime_images() / "inventory.img")) check_page_sizes(image.runtime_images());
+}
+
+Driver choose_driver(const Context& context, const Image& image) {
+  const RuntimeKind kind = image.manifest ? image.manifest->target.kind : kind_of_image(context, image.runtime_images());
+  const RuntimeTable& table = table_of(kind);
+  if (context.globals.runtime && table.name != *context.globals.runtime)
+    throw Error(ErrorCode::host_incompatible, fmt::format("the image in '{}' was made by {}; {} cannot restore it",
+                                                          image.directory.string(), table.name, *context.globals.runtime))
+        .with_runtime(std::string(table.name))
+        .with_hint(fmt::format("leave --runtime out, or say --runtime {}", table.name));
+  Driver plain = context.driver_for_new(kind);
+  if (!image.manifest) return plain;
+  Target target = plain.target();
+  const Target& then = image.manifest->target;
+  target.path = runtime_binary(context.globals, table, then.path);
+  if (!context.globals.root) target.root = then.root;
+  if (context.globals.runtime_args.empty()) target.runtime_args = then.runtime_args;
+  if (!context.globals.platform) target.platform = then.platform;
+  return {context.runner, context.prober, std::move(target)};
+}
+
+/// gVisor reads only images of its own version (gVisor's documentation; "header error" and worse otherwise).
+void check_version(const Context& context, const Image& image, const Driver& driver) {
+  if (!image.manifest || driver.target().kind != RuntimeKind::runsc) return;
+  const std::string now = driver.version();
+  if (now == image.manifest->runtime_version) return;
+  throw Error(ErrorCode::host_incompatible, fmt::format("the image was made by runsc {}, '{}' is {}",
+                                                        image.manifest->runtime_version, driver.target().path, now))
+      .with_runtime("runsc")
+      .with_hint(context.globals.runtime_path ? "name that version with --runtime-path" : "install that version, or name it with --runtime-path");
+}
+
+/// The configuration to restore with: what the container ran with, in the bundle that the user has (now). Another
+/// config.json than the one of the checkpoint restores "successfully" and wrongly (facts 2.4), so it is refused.
+json choose_spec(const RestoreOptions& o, const Image& image, RuntimeKind kind, Record& record) {
+  const bool forced = o.force.value_or(false);
+  const std::string directory = o.bundle ? *o.bundle : image.manifest ? image.manifest->bundle : ".";
+  const Bundle bundle = read_bundle(directory);
+  record.bundle = bundle.directory.string();
+  record.config_digest = digest_of(bundle.text);
+  const std::string name = (bundle.directory / "config.json").string();
+  json spec = prepare_spec(parse_spec(bundle.text, name), bundle.directory, kind, {});
+  if (!image.manifest) return spec;
+  if (record.config_digest != image.manifest->config_digest) {
+    if (forced) return spec;
+    throw Error(ErrorCode::host_incompatible, fmt::format("'{}' is not the configuration that '{}' was checkpointed with",
+                                                          name, image.manifest->id))
+        .with_hint("name the bundle of the checkpoint with --bundle, or --force to restore into this one");
+  }
+  const auto kept = read_file(image.directory / "spec.dump");
+  if (!kept) return spec;
+  json then = parse_spec(*kept, (image.directory / "spec.dump").string());
+  then["root"]["path"] = spec["root"]["path"];
+  return then;
+}
+
+Record new_record(const Context& context, const RestoreOptions& o, const Image& image, const Driver& driver) {
+  Record record;
+  record.id = !o.id.empty() ? o.id : image.manifest ? image.manifest->id : "";
+  if (record.id.empty())
+    throw Error(ErrorCode::usage, "the image does not say whose it is; name the container").with_hint("ckpt restore --image-path DIR ID");
+  validate_id(record.id);
+  record.target = driver.target();
+  record.created = now_rfc3339();
+  record.attached = !o.detach.value_or(false);
+  const bool same_id = image.manifest && image.manifest->id == record.id;
+  if (o.log_path)
+    record.log_path = absolute_path(*o.log_path).string();
+  else if (same_id && !image.manifest->log_path.empty())
+    record.log_path = image.manifest->log_path;
+  else if (!record.attached && !o.console_socket)
+    record.log_path = context.default_log(record.id).string();
+  return record;
+}
+
+/// What the checkpoint was made with, overridden by what the user says now.
+RestoreOpts replayed(const RestoreOptions& o, const Image& image) {
+  RestoreOpts opts = o.opts;
+  if (!image.manifest) return opts;
+  const CheckpointOpts& then = image.manifest->options;
+  const auto replay = [](auto& now, const auto& before) {
+    if (!now) now = before;
+  };
+  if (!opts.tcp_close.value_or(false)) replay(opts.allow_open_tcp, then.allow_open_tcp);
+  replay(opts.link_remap, then.link_remap);
+  replay(opts.file_locks, then.file_locks);
+  replay(opts.ext_unix_sk, then.ext_unix_sk);
+  replay(opts.shell_job, then.shell_job);
+  replay(opts.manage_cgroups, then.manage_cgroups);
+  replay(opts.ghost_limit, then.ghost_limit);
+  return opts;
+}
+
+Plan make_plan(const Context& context, const RestoreOptions& o) {
+  Image image = choose_image(context, o);
+  check_image(image);
+  Driver driver = choose_driver(context, image);
+  check_version(context, image, driver);
+  if (driver.table().uses_criu && !find_program("criu"))
+    throw Error(ErrorCode::unsupported, "criu is not installed; runc and crun need it to restore").with_hint("looked in " + search_path());
+  Record record = new_record(context, o, image, driver);
+  json spec = choose_spec(o, image, driver.target().kind, record);
+  require_bind_sources(spec);
+  record.terminal = wants_terminal(spec);
+  record.stdio_pipes = !record.terminal;
+  LaunchFiles files = launch_files(context, record, o.console_socket);
+  RestoreOpts opts = replayed(o, image);
+  const fs::path work_dir = o.work_path ? absolute_path(*o.work_path) : files.home / "work";
+  opts.image_path = image.runtime_images().string();
+  if (driver.table().uses_criu || o.work_path) opts.work_dir = work_dir.string();
+  opts.bundle_path = files.bundle.string();
+  opts.pid_file = files.pid_file.string();
+  opts.detach = true;
+  if (!files.console_socket.empty()) opts.console_socket = files.console_socket;
+  Delivery delivery = restore_delivery(driver.dialect("restore"), opts, record.id);
+  return {std::move(image), std::move(driver), std::move(record), std::move(spec),
+          std::move(files), std::move(opts),   std::move(delivery), work_dir};
+}
+
+Launch launch_of(const Context& context, const Plan& plan) {
+  Launch launch;
+  launch.steps = {{"restore", plan.delivery.args}};
+  launch.pid_file = plan.files.pid_file.string();
+  if (plan.files.own_console) launch.console_socket = plan.files.console_socket;
+  launch.runtime_log = plan.files.runtime_log.string();
+  if (plan.driver.table().uses_criu) launch.criu_log = (plan.work_dir / "restore.log").string();
+  if (!plan.delivery.criu_config.empty()) launch.env["CRIU_CONFIG_FILE"] = (plan.files.home / "criu.conf").string();
+  launch.timeout_ms = static_cast<int>(std::chrono::milliseconds(context.timeout_or(seconds(600)).value_or(seconds(0))).count());
+  launch.is_restore = true;
+  return launch;
+}
+
+std::vector<Argv> planned_commands(const Plan& plan, const RestoreOptions& o) {
+  std::vector<Argv> commands;
+  if (o.replace.value_or(false) && holders(plan.driver.target().root, plan.record.id).contains(plan.driver.target().kind))
+    commands.push_back(plan.driver.command("delete", {"--force", plan.record.id}).argv());
+  commands.push_back(plan.driver.logged("restore", plan.delivery.args, plan.files.runtime_log).argv());
+  return commands;
+}
+
+/// The id must be free; with --replace whoever has it is removed, as late as possible.
+void free_the_id(const Context& context, const Plan& plan, bool replace) {
+  const std::string& id = plan.record.id;
+  const auto state = plan.driver.state(id);
+  if (!state) return;
+  if (!replace)
+    throw Error(ErrorCode::conflict, fmt::format("container '{}' exists already and is {}", id, state->status))
+        .with_runtime(std::string(plan.driver.table().name))
+        .with_hint("--replace removes it first; another id restores beside it");
+  const auto record = context.records.load(plan.driver.target().kind, plan.driver.target().root, id);
+  plan.driver.remove(id, true);
+  if (record) wait_for_monitor(*record, 10'000);
+}
+
+void prepare_files(const Plan& plan) {
+  write_bundle(plan.files, plan.spec);
+  make_private_dirs(plan.work_dir);
+  if (plan.delivery.criu_config.empty()) return;
+  std::string text;
+  for (const std::string& line : plan.delivery.criu_config) text += line + "\n";
+  write_file_atomic(plan.files.home / "criu.conf", text);
+}
+
+/// Keeps the log of a failure where no later command removes it.
+void keep_log(const Context& context, Error& error, const std::string& id) {
+  if (error.log.empty() || !fs::exists(error.log)) return;
+  const fs::path kept = fs::path(context.globals.state_dir) / "failed" / (id + ".restore.log");
+  make_private_dirs(kept.parent_path());
+  constexpr std::size_t kKept = 1U << 20U;
+  write_file_atomic(kept, read_file(error.log, kKept).value_or(""));
+  error.with_log(kept.string());
+}
+
+/// A restore can report success of a process that is dead already: the container is asked, and so is /proc.
+void verify(const Context& context, const Plan& plan) {
+  const auto state = plan.driver.state(plan.record.id);
+  if (state && (state->status == "running" || state->status == "paused") && alive(state->pid)) return;
+  const auto exit = context.records.exit(plan.record);
+  if (exit && exit->status && *exit->status < 128) {
+    context.out.warn(fmt::format("'{}' ran on and ended at once with status {}", plan.record.id, *exit->status));
+    return;
+  }
+  throw Error(ErrorCode::verify_failed, fmt::format("{} reported the restore of '{}' done, but the container is {}",
+                                                    plan.driver.table().name, plan.record.id, state ? state->status : "gone"))
+      .with_runtime(std::string(plan.driver.table().name))
+      .with_hint("'ckpt logs' may tell why it ended");
+}
+
+int restore_detached(const Context& context, const RestoreOptions& o, const Plan& plan, Clock::time_point begin) {
+  const auto launching = Clock::now();
+  const pid_t pid = launch_detached(context, plan.record, launch_of(context, plan));
+  const double runtime = std::chrono::duration<double>(Clock::now() - launching).count();
+  write_pid_file(o.pid_file, pid);
+  verify(context, plan);
+  if (!context.globals.json) {
+    context.out.line(plan.record.id);
+    return 0;
+  }
+  context.out.document({{"id", plan.record.id},
+                        {"runtime", plan.driver.table().name},
+                        {"pid", pid},
+                        {"image", plan.image.directory.string()},
+                        {"verified", true},
+                        {"seconds", {{"total", std::chrono::duration<double>(Clock::now() - begin).count()}, {"runtime", runtime}}}});
+  return 0;
+}
+
+int restore_container(const Context& context, const RestoreOptions& o) {
+  const auto begin = Clock::now();
+  const Plan plan = make_plan(context, o);
+  const std::string& id = plan.record.id;
+  if (context.globals.dry_run) {
+    if (!o.replace.value_or(false)) free_the_id(context, plan, false);
+    context.print_plan(planned_commands(plan, o));
+    return 0;
+  }
+  auto lock = std::make_unique<ContainerLock>(context.lock_file(plan.driver.target(), id), "restore", seconds(0));
+  recover(context, plan.driver, id, lock->left_behind());
+  free_the_id(context, plan, o.replace.value_or(false));
+  prepare_files(plan);
+  try {
+    if (plan.record.attached)
+      return run_to_its_end(context, plan.driver, plan.record, launch_of(context, plan), o.pid_file, std::move(lock));
+    return restore_detached(context, o, plan, begin);
+  } catch (Error& error) {
+    keep_log(context, error, id);
+    throw;
+  }
+}
+
+}  // namespace
+
+Action declare_restore(CLI::App& app) {
+  auto o = std::make_shared<RestoreOptions>();
+  app.add_option("--image-path", o->image_path, "directory with the images");
+  app.add_option("--from", o->from, "checkpoint in the store: ID@latest, ID@TIMESTAMP");
+  app.add_option("-b,--bundle", o->bundle, "bundle to restore into (default: the one of the checkpoint)");
+  app.add_option("--work-path,--work-dir", o->work_path, "directory for CRIU's logs");
+  add_switch(app, "-d,--detach", o->detach, "return when it runs again");
+  app.add_option("--pid-file", o->pid_file, "file to write the container's pid to");
+  app.add_option("--log-path", o->log_path, "file for the container's output (default: its log goes on)");
+  app.add_option("--console-socket", o->console_socket, "unix socket that receives the terminal");
+  add_switch(app, "--tcp-established,--allow-open-tcp", o->opts.allow_open_tcp, "restore established TCP connections");
+  add_switch(app, "--tcp-close", o->opts.tcp_close, "restore TCP sockets closed");
+  add_switch(app, "--link-remap", o->opts.link_remap, "the image has deleted files that had another name");
+  add_switch(app, "--file-locks", o->opts.file_locks, "restore file locks");
+  add_switch(app, "--ext-unix-sk", o->opts.ext_unix_sk, "the image has unix sockets connected outside");
+  add_switch(app, "--shell-job", o->opts.shell_job, "the image has a terminal of the host");
+  app.add_option("--manage-cgroups-mode", o->opts.manage_cgroups, "what CRIU does with cgroups")->check(one_of({"soft", "full", "strict", "ignore"}));
+  add_switch(app, "--replace", o->replace, "remove a container of that id first");
+  add_switch(app, "--force", o->force, "restore although the bundle's config.json is another");
+  app.add_option("ID", o->id, "container; its newest checkpoint, or the new name with --from and --image-path");
+  return [o](Context& context) {
+    try {
+      return restore_container(context, *o);
+    } catch (Error& error) {
+      if (!o->detach.value_or(false) && !context.globals.dry_run) throw AttachedError(error);
+      throw;
+    }
+  };
+}
+
+}  // namespace ckpt

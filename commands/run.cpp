@@ -1,0 +1,117 @@
+// ckpt run: create, read the pid, start, and stay (attached) or leave a monitor behind (-d).
+#include <nlohmann/json.hpp>
+
+#include "commands/launching.h"
+#include "commands/options.h"
+#include "commands/verbs.h"
+#include "runtimes/fs.h"
+#include "runtimes/ids.h"
+#include "runtimes/roots.h"
+#include "runtimes/spec.h"
+
+namespace ckpt {
+namespace {
+
+using nlohmann::json;
+using std::chrono::seconds;
+
+struct RunOptions {
+  std::string id;
+  std::string bundle = ".";
+  std::optional<bool> detach;
+  std::optional<std::string> pid_file, log_path, console_socket;
+};
+
+Record new_record(const Context& context, const RunOptions& o, const Target& target, const Bundle& bundle, bool terminal) {
+  Record record{.id = o.id,
+                .target = target,
+                .bundle = bundle.directory.string(),
+                .config_digest = digest_of(bundle.text),
+                .log_path = {},
+                .created = now_rfc3339(),
+                .terminal = terminal,
+                .attached = !o.detach.value_or(false),
+                .stdio_pipes = !terminal};
+  if (o.log_path)
+    record.log_path = absolute_path(*o.log_path).string();
+  else if (!record.attached && !o.console_socket)
+    record.log_path = context.default_log(o.id).string();
+  return record;
+}
+
+Launch plan_launch(const Context& context, const Record& record, const LaunchFiles& files) {
+  RunOpts opts{.bundle_path = files.bundle.string(), .pid_file = files.pid_file.string(), .console_socket = {}};
+  if (!files.console_socket.empty()) opts.console_socket = files.console_socket;
+  Launch launch;
+  launch.steps = {{"create", create_args(opts, record.id)}, {"start", {record.id}}};
+  launch.pid_file = files.pid_file.string();
+  if (files.own_console) launch.console_socket = files.console_socket;
+  launch.runtime_log = files.runtime_log.string();
+  launch.timeout_ms = static_cast<int>(context.timeout_or(seconds(120)).value_or(seconds(0)).count());
+  return launch;
+}
+
+/// runsc destroys the metadata of a running container when it is asked to create its id again (facts 2.1), so no
+/// runtime is ever asked.
+void refuse_existing(const Driver& driver, const std::string& id) {
+  if (!holders(driver.target().root, id).contains(driver.target().kind)) return;
+  throw Error(ErrorCode::conflict, fmt::format("container '{}' exists already in '{}'", id, driver.target().root))
+      .with_runtime(std::string(driver.table().name))
+      .with_hint(fmt::format("'ckpt delete --force {}' removes it", id));
+}
+
+int run_container(const Context& context, const RunOptions& o) {
+  validate_id(o.id);
+  const Driver driver = context.driver_for_new();
+  const Bundle bundle = read_bundle(o.bundle);
+  json spec = parse_spec(bundle.text, (bundle.directory / "config.json").string());
+  spec = prepare_spec(std::move(spec), bundle.directory, driver.target().kind, context.payload);
+  const bool terminal = wants_terminal(spec);
+  if (o.console_socket && !terminal)
+    throw Error(ErrorCode::usage, "--console-socket needs process.terminal true in config.json");
+  require_bind_sources(spec);
+
+  const Record record = new_record(context, o, driver.target(), bundle, terminal);
+  const LaunchFiles files = launch_files(context, record, o.console_socket);
+  const Launch launch = plan_launch(context, record, files);
+  refuse_existing(driver, o.id);
+  if (context.globals.dry_run) {
+    std::vector<Argv> plan;
+    for (const Launch::Step& step : launch.steps) plan.push_back(driver.logged(step.verb, step.args, files.runtime_log).argv());
+    context.print_plan(plan);
+    return 0;
+  }
+  auto lock = std::make_unique<ContainerLock>(context.lock_file(driver.target(), o.id), "run", std::chrono::milliseconds(0));
+  refuse_existing(driver, o.id);
+  write_bundle(files, spec);
+  if (record.attached) return run_to_its_end(context, driver, record, launch, o.pid_file, std::move(lock));
+  const pid_t pid = launch_detached(context, record, launch);
+  write_pid_file(o.pid_file, pid);
+  if (context.globals.json)
+    context.out.document({{"id", o.id}, {"runtime", driver.table().name}, {"pid", pid}, {"log", record.log_path}});
+  else
+    context.out.line(o.id);
+  return 0;
+}
+
+}  // namespace
+
+Action declare_run(CLI::App& app) {
+  auto o = std::make_shared<RunOptions>();
+  app.add_option("-b,--bundle", o->bundle, "directory with config.json and the root file system (default: .)");
+  add_switch(app, "-d,--detach", o->detach, "return when it runs; its output goes to its log");
+  app.add_option("--pid-file", o->pid_file, "file to write the container's pid to");
+  app.add_option("--log-path", o->log_path, "file for the container's output");
+  app.add_option("--console-socket", o->console_socket, "unix socket that receives the terminal");
+  app.add_option("ID", o->id, "name of the new container")->required();
+  return [o](Context& context) {
+    try {
+      return run_container(context, *o);
+    } catch (Error& error) {
+      if (!o->detach.value_or(false) && !context.globals.dry_run) throw AttachedError(error);
+      throw;
+    }
+  };
+}
+
+}  // namespace ckpt

@@ -1,0 +1,38 @@
+// ckpt state ID: one container as JSON, the OCI state with what ckpt knows besides.
+#include <nlohmann/json.hpp>
+
+#include "commands/verbs.h"
+
+namespace ckpt {
+namespace {
+
+using nlohmann::json;
+
+int show_state(Context& context, const std::string& id) {
+  const Found found = context.find(id);
+  const auto state = found.driver.state(id);
+  const auto exit = found.record ? context.records.exit(*found.record) : std::nullopt;
+  if (!state && (!exit || exit->checkpointed_to.empty()))
+    throw Error(ErrorCode::not_found, fmt::format("there is no container '{}'", id)).with_hint("'ckpt list' shows what there is");
+  json out = {{"ociVersion", "1.0.2"},
+              {"id", id},
+              {"status", state ? state->status : "checkpointed"},
+              {"pid", state ? state->pid : 0},
+              {"bundle", found.record ? found.record->bundle : state->bundle},
+              {"runtime", found.driver.table().name},
+              {"root", found.driver.target().root}};
+  if (exit && exit->status && exit->checkpointed_to.empty()) out["exit_status"] = *exit->status;
+  if (exit && !exit->checkpointed_to.empty()) out["checkpoint"] = exit->checkpointed_to;
+  context.out.document(out);
+  return 0;
+}
+
+}  // namespace
+
+Action declare_state(CLI::App& app) {
+  auto id = std::make_shared<std::string>();
+  app.add_option("ID", *id, "container")->required();
+  return [id](Context& context) { return show_state(context, *id); };
+}
+
+}  // namespace ckpt

@@ -1,0 +1,144 @@
+// Reading, writing and checking ckpt.json.
+#include "images/manifest.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "runtimes/error.h"
+#include "runtimes/fs.h"
+
+namespace ckpt {
+namespace {
+
+using nlohmann::json;
+constexpr int kVersion = 1;
+
+template <class T>
+void put(json& out, const char* key, const std::optional<T>& value) {
+  if (value) out[key] = *value;
+}
+
+template <class T>
+void get(const json& in, const char* key, std::optional<T>& value) {
+  if (in.contains(key)) value = in[key].get<T>();
+}
+
+json options_to_json(const CheckpointOpts& o) {
+  json out = json::object();
+  put(out, "tcp_established", o.allow_open_tcp);
+  put(out, "skip_in_flight", o.skip_in_flight);
+  put(out, "link_remap", o.link_remap);
+  put(out, "file_locks", o.file_locks);
+  put(out, "ext_unix_sk", o.ext_unix_sk);
+  put(out, "shell_job", o.shell_job);
+  put(out, "manage_cgroups_mode", o.manage_cgroups);
+  put(out, "compression", o.compression);
+  put(out, "ghost_limit", o.ghost_limit);
+  return out;
+}
+
+CheckpointOpts options_from_json(const json& in) {
+  CheckpointOpts o;
+  get(in, "tcp_established", o.allow_open_tcp);
+  get(in, "skip_in_flight", o.skip_in_flight);
+  get(in, "link_remap", o.link_remap);
+  get(in, "file_locks", o.file_locks);
+  get(in, "ext_unix_sk", o.ext_unix_sk);
+  get(in, "shell_job", o.shell_job);
+  get(in, "manage_cgroups_mode", o.manage_cgroups);
+  get(in, "compression", o.compression);
+  get(in, "ghost_limit", o.ghost_limit);
+  return o;
+}
+
+json to_json(const Manifest& m) {
+  json files = json::array();
+  for (const ImageFile& file : m.files) files.push_back({{"path", file.path}, {"size", file.size}});
+  json runtime = {{"name", table_of(m.target.kind).name},
+                  {"path", m.target.path},
+                  {"version", m.runtime_version},
+                  {"root", m.target.root},
+                  {"args", m.target.runtime_args}};
+  put(runtime, "platform", m.target.platform);
+  return {{"version", kVersion},         {"id", m.id},
+          {"runtime", runtime},          {"criu_version", m.criu_version},
+          {"bundle", m.bundle},          {"config_digest", m.config_digest},
+          {"log_path", m.log_path},      {"created", m.created},
+          {"kernel", m.kernel},          {"arch", m.arch},
+          {"images", m.images},          {"terminal", m.terminal},
+          {"guarantee", m.guarantee},    {"leave_running", m.leave_running},
+          {"stdio", m.stdio},            {"options", options_to_json(m.options)},
+          {"seconds", m.seconds},        {"files", files}};
+}
+
+Manifest from_json(const json& in) {
+  Manifest m;
+  const json& runtime = in.at("runtime");
+  const RuntimeTable* table = runtime_named(runtime.at("name").get<std::string>());
+  if (table == nullptr) throw json::other_error::create(501, "unknown runtime", &in);
+  m.target = {table->kind, runtime.at("path"), runtime.at("root"), {}, runtime.at("args").get<Argv>()};
+  get(runtime, "platform", m.target.platform);
+  m.id = in.at("id");
+  m.runtime_version = runtime.at("version");
+  m.criu_version = in.at("criu_version");
+  m.bundle = in.at("bundle");
+  m.config_digest = in.at("config_digest");
+  m.log_path = in.at("log_path");
+  m.created = in.at("created");
+  m.kernel = in.at("kernel");
+  m.arch = in.at("arch");
+  m.images = in.at("images");
+  m.terminal = in.at("terminal");
+  m.leave_running = in.at("leave_running");
+  m.guarantee = in.at("guarantee");
+  m.stdio = in.at("stdio").get<std::vector<std::string>>();
+  m.options = options_from_json(in.at("options"));
+  m.seconds = in.at("seconds").get<std::map<std::string, double>>();
+  for (const json& file : in.at("files")) m.files.push_back({file.at("path"), file.at("size")});
+  return m;
+}
+
+}  // namespace
+
+std::vector<ImageFile> files_below(const fs::path& directory) {
+  std::vector<ImageFile> files;
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(directory))
+    if (entry.is_regular_file() && entry.path().filename() != kManifestName)
+      files.push_back({entry.path().lexically_relative(directory).string(), entry.file_size()});
+  std::sort(files.begin(), files.end(), [](const ImageFile& a, const ImageFile& b) { return a.path < b.path; });
+  return files;
+}
+
+void write_manifest(const fs::path& directory, const Manifest& manifest) {
+  write_file_atomic(directory / kManifestName, to_json(manifest).dump(1) + "\n");
+}
+
+std::optional<Manifest> read_manifest(const fs::path& directory) {
+  const fs::path file = directory / kManifestName;
+  const auto text = read_file(file);
+  if (!text) return std::nullopt;
+  try {
+    const json in = json::parse(*text);
+    if (in.at("version") != kVersion)
+      throw Error(ErrorCode::image_invalid, fmt::format("'{}' has version {}, this ckpt reads {}", file.string(),
+                                                        in.at("version").dump(), kVersion));
+    return from_json(in);
+  } catch (const json::exception& error) {
+    throw Error(ErrorCode::image_invalid, fmt::format("'{}' is damaged: {}", file.string(), error.what()));
+  }
+}
+
+void check_sizes(const fs::path& directory, const Manifest& manifest) {
+  for (const ImageFile& file : manifest.files) {
+    std::error_code error;
+    const fs::path path = directory / file.path;
+    const std::uintmax_t size = fs::file_size(path, error);
+    if (!error && size == file.size) continue;
+    throw Error(ErrorCode::image_invalid,
+                error ? fmt::format("the image in '{}' lacks the file '{}'", directory.string(), file.path)
+                      : fmt::format("'{}' has {} bytes, {} were written at the checkpoint", path.string(), size, file.size))
+        .with_hint("restore another checkpoint; this one is damaged");
+  }
+}
+
+}  // namespace ckpt

@@ -1,0 +1,51 @@
+// ckpt.json: what a checkpoint is, written last. A directory without it is no checkpoint of ours.
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "runtimes/options.h"
+#include "runtimes/runtime.h"
+
+namespace ckpt {
+
+struct ImageFile {
+  std::string path;  ///< relative to the checkpoint's directory
+  std::uint64_t size = 0;
+  bool operator==(const ImageFile&) const = default;
+};
+
+struct Manifest {
+  std::string id;
+  Target target;                ///< binary, root and global flags, to be replayed
+  std::string runtime_version;
+  std::string criu_version;     ///< empty for runsc
+  std::string bundle;           ///< the user's bundle directory
+  std::string config_digest;    ///< XXH3-128 of its config.json
+  std::string log_path;
+  std::string created;          ///< RFC 3339 UTC
+  std::string kernel, arch;
+  std::string images = "checkpoint";  ///< where the runtime's files are, relative; "." with --image-path
+  bool terminal = false;
+  bool leave_running = false;
+  std::string guarantee;        ///< "published-first" or "stopped-by-dump"
+  std::vector<std::string> stdio;  ///< kinds of the first process' streams; empty: not known
+  CheckpointOpts options;       ///< as delivered; paths left out
+  std::map<std::string, double> seconds;
+  std::vector<ImageFile> files;
+};
+
+constexpr const char* kManifestName = "ckpt.json";
+
+/// Every regular file below `directory`, sorted, without the manifest.
+std::vector<ImageFile> files_below(const std::filesystem::path& directory);
+void write_manifest(const std::filesystem::path& directory, const Manifest& manifest);
+/// nullopt without ckpt.json. Throws Error(image_invalid) when it cannot be read as one.
+std::optional<Manifest> read_manifest(const std::filesystem::path& directory);
+/// Throws Error(image_invalid) naming the first file that is missing or has another size.
+void check_sizes(const std::filesystem::path& directory, const Manifest& manifest);
+
+}  // namespace ckpt

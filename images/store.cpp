@@ -1,0 +1,129 @@
+// Staging, publishing and finding checkpoints.
+#include "images/store.h"
+
+#include <fcntl.h>
+#include <fmt/chrono.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <ctime>
+
+#include "runtimes/error.h"
+#include "runtimes/fs.h"
+#include "runtimes/ids.h"
+
+namespace ckpt {
+namespace {
+
+/// runc makes its image directory 0600 and runsc its files 0644; ours are 0700 and 0600.
+void make_private(const fs::path& directory) {
+  ::chmod(directory.c_str(), 0700);
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(directory))
+    if (!entry.is_symlink()) ::chmod(entry.path().c_str(), entry.is_directory() ? 0700 : 0600);
+}
+
+void sync_tree(const fs::path& directory) {
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(directory))
+    if (!entry.is_symlink()) sync_path(entry.path());
+  sync_path(directory);
+}
+
+[[noreturn]] void no_such(const std::string& name) {
+  throw Error(ErrorCode::not_found, fmt::format("there is no checkpoint '{}'", name))
+      .with_hint("name it ID@latest, ID@TIMESTAMP or by its directory");
+}
+
+fs::path match_prefix(const std::vector<fs::path>& candidates, const std::string& prefix, const std::string& name) {
+  std::vector<fs::path> matches;
+  for (const fs::path& candidate : candidates)
+    if (candidate.filename().string().starts_with(prefix)) matches.push_back(candidate);
+  if (matches.empty()) no_such(name);
+  if (matches.size() > 1)
+    throw Error(ErrorCode::conflict, fmt::format("'{}' names {} checkpoints, '{}' and '{}' among them", name,
+                                                 matches.size(), matches[0].filename().string(),
+                                                 matches[1].filename().string()))
+        .with_hint("write more of the timestamp");
+  return matches[0];
+}
+
+}  // namespace
+
+fs::path checkpoints_of(const fs::path& store, const std::string& id) { return store / "checkpoints" / id; }
+
+StagedImage StagedImage::in_store(const fs::path& store, const std::string& id) {
+  const std::string name = fmt::format("{:%Y%m%dT%H%M%SZ}-{}", fmt::gmtime(std::time(nullptr)), random_hex(3));
+  const fs::path home = checkpoints_of(store, id);
+  return {home / ("." + name), home / name, "checkpoint", id};
+}
+
+StagedImage StagedImage::at(const fs::path& directory) {
+  if (!absent_or_empty(directory))
+    throw Error(ErrorCode::conflict, fmt::format("the image directory '{}' is not empty", directory.string()))
+        .with_hint("a checkpoint needs a fresh directory: runtimes leave stale files in an old one");
+  StagedImage image(directory, directory, ".", "");
+  image.existed_ = fs::exists(directory);
+  return image;
+}
+
+StagedImage::~StagedImage() {
+  if (!owned_) return;
+  if (!existed_) {
+    remove_tree(staging_);
+    return;
+  }
+  std::error_code error;
+  for (fs::directory_iterator it(staging_, error), end; !error && it != end; it.increment(error)) remove_tree(it->path());
+}
+
+std::string StagedImage::name() const {
+  return id_.empty() ? final_.string() : id_ + "@" + final_.filename().string();
+}
+
+void StagedImage::create() {
+  make_private_dirs(staging_);
+  owned_ = true;
+  make_private_dirs(runtime_images());
+}
+
+void StagedImage::publish(const Manifest& manifest, bool durable) {
+  make_private(staging_);
+  if (durable) sync_tree(staging_);
+  write_manifest(staging_, manifest);
+  if (durable) {
+    sync_path(staging_ / kManifestName);
+    sync_path(staging_);
+  }
+  if (staging_ != final_) fs::rename(staging_, final_);
+  if (durable) sync_path(final_.parent_path());
+  owned_ = false;
+}
+
+std::vector<fs::path> complete_checkpoints(const fs::path& store, const std::string& id) {
+  std::vector<fs::path> found;
+  std::error_code error;
+  for (fs::directory_iterator it(checkpoints_of(store, id), error), end; !error && it != end; it.increment(error))
+    if (!it->path().filename().string().starts_with('.') && fs::exists(it->path() / kManifestName))
+      found.push_back(it->path());
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+Image image_at(const fs::path& directory) {
+  const fs::path whole = absolute_path(directory);
+  std::error_code error;
+  if (!fs::is_directory(whole, error))
+    throw Error(ErrorCode::not_found, fmt::format("there is no image directory '{}'", whole.string()));
+  return {whole, read_manifest(whole)};
+}
+
+Image find_image(const fs::path& store, const std::string& name) {
+  const std::size_t at = name.rfind('@');
+  if (name.find('/') != std::string::npos) return image_at(name);
+  const std::string id = name.substr(0, at), which = at == std::string::npos ? "latest" : name.substr(at + 1);
+  validate_id(id);
+  const std::vector<fs::path> candidates = complete_checkpoints(store, id);
+  if (candidates.empty()) no_such(name);
+  return image_at(which == "latest" ? candidates.back() : match_prefix(candidates, which, name));
+}
+
+}  // namespace ckpt

@@ -1,0 +1,64 @@
+// The store: <store>/checkpoints/<ID>/<UTC time>-<6 hex>/, made beside and renamed; and finding an image by its name.
+#pragma once
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "images/manifest.h"
+
+namespace ckpt {
+
+/// A checkpoint that can be restored: a directory, with our manifest or (made by a runtime itself) without.
+struct Image {
+  std::filesystem::path directory;
+  std::optional<Manifest> manifest;
+  /// What the runtime is given as --image-path.
+  std::filesystem::path runtime_images() const {
+    return manifest && manifest->images != "." ? directory / manifest->images : directory;
+  }
+};
+
+/// A checkpoint in the making. Removed again unless it is published.
+class StagedImage {
+ public:
+  /// In the store, under a hidden name beside its later one.
+  static StagedImage in_store(const std::filesystem::path& store, const std::string& id);
+  /// Exactly at `directory`, which must be absent or empty: Error(conflict) otherwise.
+  static StagedImage at(const std::filesystem::path& directory);
+  StagedImage(StagedImage&&) = default;
+  StagedImage& operator=(StagedImage&&) = delete;
+  ~StagedImage();
+
+  const std::filesystem::path& directory() const { return staging_; }   ///< now
+  const std::filesystem::path& final_directory() const { return final_; }  ///< after publish()
+  std::filesystem::path runtime_images() const { return images_ == "." ? staging_ : staging_ / images_; }
+  const std::string& images() const { return images_; }
+  /// The name that users say: ID@TIMESTAMP, or the directory.
+  std::string name() const;
+  /// Makes the directories, 0700. Not called for a dry run.
+  void create();
+  /// Writes the manifest last, flushes files and directories to the disk when `durable`, and renames.
+  void publish(const Manifest& manifest, bool durable);
+  /// Leaves what is there for the user to look at (logs of a failure).
+  void keep() { owned_ = false; }
+
+ private:
+  StagedImage(std::filesystem::path staging, std::filesystem::path last, std::string images, std::string id)
+      : staging_(std::move(staging)), final_(std::move(last)), images_(std::move(images)), id_(std::move(id)) {}
+  std::filesystem::path staging_, final_;
+  std::string images_, id_;
+  bool owned_ = false;
+  bool existed_ = false;
+};
+
+std::filesystem::path checkpoints_of(const std::filesystem::path& store, const std::string& id);
+/// Complete checkpoints of `id`, oldest first.
+std::vector<std::filesystem::path> complete_checkpoints(const std::filesystem::path& store, const std::string& id);
+/// ID@latest, ID@TIMESTAMP (a unique prefix is enough) or a directory. Throws Error(not_found), Error(conflict) for an
+/// ambiguous prefix.
+Image find_image(const std::filesystem::path& store, const std::string& name);
+/// An image directory as it is: --image-path.
+Image image_at(const std::filesystem::path& directory);
+
+}  // namespace ckpt
