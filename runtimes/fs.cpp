@@ -4,11 +4,15 @@
 #include <fcntl.h>
 #include <fmt/chrono.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/random.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cctype>
 #include <ctime>
+#include <sstream>
+#include <vector>
 
 #include "runtimes/error.h"
 
@@ -29,6 +33,22 @@ bool read_some(int fd, std::string& into, std::size_t limit) {
     into.append(buffer, static_cast<std::size_t>(n));
   }
   return true;
+}
+
+/// proc(5): the fifth field of mountinfo, with \\040 and the like for blanks.
+std::string mount_point(const std::string& line) {
+  std::istringstream words(line);
+  std::string field, plain;
+  for (int i = 0; i < 5; ++i) words >> field;
+  for (std::size_t i = 0; i < field.size(); ++i) {
+    if (field[i] == '\\' && i + 3 < field.size()) {
+      plain += static_cast<char>(std::strtol(field.substr(i + 1, 3).c_str(), nullptr, 8));
+      i += 3;
+    } else {
+      plain += field[i];
+    }
+  }
+  return plain;
 }
 
 }  // namespace
@@ -97,7 +117,19 @@ void make_private_dirs(const fs::path& path) {
   if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) fail("cannot make directory", path, errno);
 }
 
+void unmount_below(const fs::path& path) {
+  std::istringstream mounts(read_file("/proc/self/mountinfo").value_or(""));
+  std::vector<std::string> below;
+  for (std::string line; std::getline(mounts, line);) {
+    const std::string point = mount_point(line);
+    if (point == path.string() || point.starts_with(path.string() + "/")) below.push_back(point);
+  }
+  std::sort(below.begin(), below.end(), [](const auto& a, const auto& b) { return a.size() > b.size(); });
+  for (const std::string& point : below) ::umount2(point.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW);
+}
+
 std::optional<std::string> remove_tree(const fs::path& path) {
+  unmount_below(path);
   std::error_code error;
   fs::remove_all(path, error);
   if (error) return fmt::format("cannot remove '{}': {}", path.string(), error.message());
@@ -109,7 +141,7 @@ void sync_path(const fs::path& path) {
   if (!fd || ::fsync(fd.get()) != 0) fail("cannot flush to disk", path, errno);
 }
 
-fs::path absolute(const fs::path& path) {
+fs::path absolute_path(const fs::path& path) {
   std::error_code error;
   const fs::path whole = fs::absolute(path, error);
   if (error) throw Error(ErrorCode::not_found, "the current directory no longer exists");

@@ -47,12 +47,15 @@ void write_file_atomic(const fs::path& path, std::string_view content);
 bool write_all(int fd, std::string_view data);
 /// mkdir -p with mode 0700 for what it makes. Throws Error(runtime_failed).
 void make_private_dirs(const fs::path& path);
-/// rm -r of something ckpt made; never throws, a failure is returned as text.
+/// Detaches every mount at or below `path`, deepest first. CRIU leaves mounts of the host's cgroup hierarchies in its
+/// work directory when it is killed; removing through them would remove the host's cgroups.
+void unmount_below(const fs::path& path);
+/// rm -r of something ckpt made, mounts below it detached first; never throws, a failure is returned as text.
 std::optional<std::string> remove_tree(const fs::path& path);
 /// Flushes a file's or a directory's own entry to the disk. Throws Error(runtime_failed).
 void sync_path(const fs::path& path);
 /// Absolute and without `.`/`..`, as a runtime must see it (facts: relative image paths break at restore).
-fs::path absolute(const fs::path& path);
+fs::path absolute_path(const fs::path& path);
 /// True for a missing or empty directory. Throws Error(conflict) when it is something else.
 bool absent_or_empty(const fs::path& directory);
 

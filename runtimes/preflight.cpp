@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <map>
 #include <set>
 #include <sstream>
 
@@ -69,24 +68,33 @@ void examine_host(pid_t init, Findings& found) {
   found.host_pid_namespace = namespace_inode(init, "pid") == namespace_inode(::getpid(), "pid");
 }
 
+std::vector<std::string> words_of(const std::string& line) {
+  std::istringstream text(line);
+  std::vector<std::string> words;
+  for (std::string word; text >> word;) words.push_back(word);
+  return words;
+}
+
 }  // namespace
 
 std::vector<std::string> sandbox_exec_sessions(const std::string& ps_table) {
-  struct Row {
-    pid_t parent;
-    std::string command;
-  };
-  std::map<pid_t, Row> rows;
   std::istringstream lines(ps_table);
-  for (std::string line; std::getline(lines, line);) {
-    std::istringstream words(line);
-    std::string user, c, tty, start, time, command;
-    pid_t pid = 0, parent = 0;
-    if (words >> user >> pid >> parent >> c >> tty >> start >> time >> command) rows[pid] = {parent, command};
-  }
+  std::string line;
+  std::getline(lines, line);
+  const std::vector<std::string> heading = words_of(line);
+  const auto column = [&](std::string_view name) {
+    return static_cast<std::size_t>(std::find(heading.begin(), heading.end(), name) - heading.begin());
+  };
+  const std::size_t pid = column("PID"), parent = column("PPID"), command = column("CMD");
+  if (std::max({pid, parent, command}) >= heading.size())
+    throw Error(ErrorCode::runtime_failed, fmt::format("cannot read the process table '{}'", line));
   std::vector<std::string> sessions;
-  for (const auto& [pid, row] : rows)
-    if (pid != 1 && row.parent == 0) sessions.push_back(fmt::format("'{}' (pid {} in the sandbox)", row.command, pid));
+  while (std::getline(lines, line)) {
+    const std::vector<std::string> row = words_of(line);
+    if (row.size() <= std::max({pid, parent, command})) continue;
+    if (row[pid] != "1" && row[parent] == "0")
+      sessions.push_back(fmt::format("'{}' (pid {} in the sandbox)", row[command], row[pid]));
+  }
   return sessions;
 }
 

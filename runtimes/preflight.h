@@ -26,6 +26,7 @@ struct Findings {
 Findings examine(const Driver& driver, const ContainerState& container);
 
 /// In-sandbox processes of `runsc ps` (its table) that are not descended from pid 1: exec sessions.
+/// The columns are found by their heading, which differs between versions. Throws Error(runtime_failed) without them.
 std::vector<std::string> sandbox_exec_sessions(const std::string& ps_table);
 
 }  // namespace ckpt

@@ -149,6 +149,14 @@ std::vector<pid_t> descendants(pid_t init) {
   return all;
 }
 
+std::vector<pid_t> nested_tasks(pid_t root) {
+  std::vector<pid_t> nested;
+  for (const pid_t pid : descendants(root))
+    for (const std::string& line : lines_of(proc(pid, "status")))
+      if (line.starts_with("NSpid:") && std::count(line.begin(), line.end(), '\t') > 1) nested.push_back(pid);
+  return nested;
+}
+
 std::set<pid_t> lock_holders(const std::vector<pid_t>& pids) {
   const std::set<pid_t> wanted(pids.begin(), pids.end());
   std::set<pid_t> holders;

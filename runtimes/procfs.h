@@ -44,6 +44,9 @@ std::vector<pid_t> cgroup_processes(pid_t init);
 /// `init` and everything that descends from it.
 std::vector<pid_t> descendants(pid_t init);
 
+/// Those of descendants(root) that live in a pid namespace below ours: the tasks that a CRIU is restoring.
+std::vector<pid_t> nested_tasks(pid_t root);
+
 /// Which of `pids` hold a lock in /proc/locks (flock, POSIX and OFD; not leases).
 std::set<pid_t> lock_holders(const std::vector<pid_t>& pids);
 /// Established TCP connections (state 01) in `pid`'s network namespace whose socket is among `inodes`,

@@ -33,7 +33,7 @@ std::string search_path() {
 
 std::optional<std::string> find_program(std::string_view name) {
   if (name.find('/') != std::string_view::npos) {
-    const fs::path path = absolute(name);
+    const fs::path path = absolute_path(name);
     return executable(path) ? std::optional(path.string()) : std::nullopt;
   }
   const std::string path = search_path();

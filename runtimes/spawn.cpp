@@ -250,7 +250,10 @@ class Child {
 
   void stop() {
     stopping_ = true;
-    ::kill(-pid_, SIGTERM);
+    if (command_.stop_with)
+      command_.stop_with(pid_);
+    else
+      ::kill(-pid_, SIGTERM);
     deadline_ = Clock::now() + command_.grace;
   }
 

@@ -30,7 +30,7 @@ bool is_bind(const json& mount) {
 void make_absolute(json& object, const char* key, const fs::path& bundle) {
   if (!object.contains(key) || !object[key].is_string()) return;
   const fs::path path = object[key].get<std::string>();
-  if (path.is_relative()) object[key] = ckpt::absolute_path(bundle / path).string();
+  if (path.is_relative()) object[key] = absolute_path(bundle / path).string();
 }
 
 bool is_gpu_device(const json& device) { return device.value("path", "").starts_with("/dev/nvidia"); }
@@ -76,7 +76,7 @@ void check_shape(const json& spec, const std::string& name) {
 }  // namespace
 
 Bundle read_bundle(const fs::path& directory) {
-  const fs::path whole = ckpt::absolute_path(directory);
+  const fs::path whole = absolute_path(directory);
   auto text = read_file(whole / "config.json");
   if (!text)
     throw Error(ErrorCode::not_found,

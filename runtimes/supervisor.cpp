@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
@@ -67,12 +66,12 @@ class SignalQueue {
   Fd fd_;
 };
 
-/// What crun leaves in the bundle when it is killed in a restore; every later restore would fail on it (facts 2.3).
-void remove_criu_root(const fs::path& bundle) {
-  const fs::path left = bundle / "criu-root";
-  if (!fs::exists(left)) return;
-  ::umount2(left.c_str(), MNT_DETACH);
-  ::rmdir(left.c_str());
+/// A restore ends cleanly when the tasks that CRIU is restoring die: CRIU sees it, fails, and cleans up. runc does not
+/// react to SIGTERM then, and a killed crun leaves its CRIU running.
+void stop_restore(pid_t runtime) {
+  const std::vector<pid_t> tasks = nested_tasks(runtime);
+  for (const pid_t task : tasks) ::kill(task, SIGKILL);
+  if (tasks.empty()) ::kill(-runtime, SIGTERM);
 }
 
 void set_nonblocking(const Fd& fd) { ::fcntl(fd.get(), F_SETFL, ::fcntl(fd.get(), F_GETFL) | O_NONBLOCK); }
@@ -172,7 +171,10 @@ Command Supervisor::step_command(const Launch::Step& step) {
   if (record_.stdio_pipes)
     command.also = {{s.out.read.get(), [this] { pump(streams_->out.read.get(), 1); }},
                     {s.err.read.get(), [this] { pump(streams_->err.read.get(), 2); }}};
-  if (!launch_.criu_log.empty()) command.watch = [this] { return runaway(launch_.criu_log); };
+  if (!launch_.criu_log.empty()) {
+    command.watch = [this] { return runaway(launch_.criu_log); };
+    command.stop_with = stop_restore;
+  }
   return command;
 }
 
@@ -238,9 +240,10 @@ void Supervisor::accept_terminal() {
 void Supervisor::undo() {
   const HoldInterrupts hold;
   if (!launch_.console_socket.empty()) ::unlink(launch_.console_socket.c_str());
-  Command command = driver_.command("delete", {"--force", record_.id});
-  driver_.runner().run(command);
-  remove_criu_root(records_.directory(record_) / "bundle");
+  // criu-root in the bundle (crun) or beside the state (runc) would make every later restore fail (facts 2.3).
+  unmount_below(records_.directory(record_));
+  unmount_below(fs::path(driver_.target().root) / record_.id);
+  driver_.runner().run(driver_.command("delete", {"--force", record_.id}));
   reap_others();
 }
 
