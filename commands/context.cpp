@@ -47,6 +47,14 @@ std::vector<Candidate> candidates(const Globals& globals, const Records& records
   return found;
 }
 
+const RuntimeTable& chosen_runtime(const Globals& globals) {
+  if (globals.runtime) return *runtime_named(*globals.runtime);
+  for (const RuntimeTable* row : all_runtimes())
+    if (find_program(row->name)) return *row;
+  throw Error(ErrorCode::unsupported, "none of runc, crun and runsc is installed")
+      .with_hint("install one, or name it with --runtime and --runtime-path");
+}
+
 }  // namespace
 
 std::string runtime_binary(const Globals& globals, const RuntimeTable& table, const std::string& remembered) {
@@ -62,23 +70,15 @@ std::string runtime_binary(const Globals& globals, const RuntimeTable& table, co
       .with_hint(fmt::format("install it, or name it with --runtime-path; looked in {}", search_path()));
 }
 
-Driver Context::driver_for_new(std::optional<RuntimeKind> kind) const {
-  const RuntimeTable* table = kind ? &table_of(*kind) : nullptr;
-  if (table == nullptr && globals.runtime) table = runtime_named(*globals.runtime);
-  if (table == nullptr) {
-    for (const RuntimeTable* row : all_runtimes())
-      if (table == nullptr && find_program(row->name)) table = row;
-    if (table == nullptr)
-      throw Error(ErrorCode::unsupported, "none of runc, crun and runsc is installed")
-          .with_hint("install one, or name it with --runtime and --runtime-path");
-  }
-  Target target{.kind = table->kind,
-                .path = runtime_binary(globals, *table),
-                .root = globals.root ? absolute_path(*globals.root).string() : std::string(table->default_root),
-                .platform = globals.platform,
-                .runtime_args = globals.runtime_args};
-  if (globals.platform && table->kind != RuntimeKind::runsc)
-    throw Error(ErrorCode::unsupported, fmt::format("--platform is runsc's; {} has none", table->name));
+Driver Context::driver_for_new(std::optional<RuntimeKind> kind, const std::optional<Target>& before) const {
+  const RuntimeTable& table = kind ? table_of(*kind) : chosen_runtime(globals);
+  Target target = before.value_or(Target{.kind = table.kind, .path = {}, .root = std::string(table.default_root)});
+  target.path = runtime_binary(globals, table, target.path);
+  if (globals.root) target.root = absolute_path(*globals.root).string();
+  if (globals.platform) target.platform = globals.platform;
+  if (!globals.runtime_args.empty()) target.runtime_args = globals.runtime_args;
+  if (globals.platform && table.kind != RuntimeKind::runsc)
+    throw Error(ErrorCode::unsupported, fmt::format("--platform is runsc's; {} has none", table.name));
   return {runner, prober, std::move(target)};
 }
 

@@ -49,8 +49,9 @@ struct Context {
   Output& out;
   std::vector<std::string> payload = {};  ///< what stands behind `--`
 
-  /// The runtime for a container that does not exist yet: --runtime, else the first installed.
-  Driver driver_for_new(std::optional<RuntimeKind> kind = std::nullopt) const;
+  /// The runtime for a container that does not exist yet: `kind`, else --runtime, else the first installed. What the
+  /// user did not say (binary, root, flags) is as in `before`.
+  Driver driver_for_new(std::optional<RuntimeKind> kind = std::nullopt, const std::optional<Target>& before = std::nullopt) const;
   /// Whoever holds `id`. Throws Error(not_found), or Error(conflict) listing the candidates.
   Found find(const std::string& id) const;
   /// --timeout, else `otherwise`; nullopt for --timeout 0.

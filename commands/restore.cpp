@@ -74,15 +74,7 @@ Driver choose_driver(const Context& context, const Image& image) {
                                                           image.directory.string(), table.name, *context.globals.runtime))
         .with_runtime(std::string(table.name))
         .with_hint(fmt::format("leave --runtime out, or say --runtime {}", table.name));
-  Driver plain = context.driver_for_new(kind);
-  if (!image.manifest) return plain;
-  Target target = plain.target();
-  const Target& then = image.manifest->target;
-  target.path = runtime_binary(context.globals, table, then.path);
-  if (!context.globals.root) target.root = then.root;
-  if (context.globals.runtime_args.empty()) target.runtime_args = then.runtime_args;
-  if (!context.globals.platform) target.platform = then.platform;
-  return {context.runner, context.prober, std::move(target)};
+  return context.driver_for_new(kind, image.manifest ? std::optional(image.manifest->target) : std::nullopt);
 }
 
 /// gVisor reads only images of its own version (gVisor's documentation; "header error" and worse otherwise).

@@ -84,6 +84,7 @@ int run_container(const Context& context, const RunOptions& o) {
   auto lock = std::make_unique<ContainerLock>(context.lock_file(driver.target(), o.id), "run", std::chrono::milliseconds(0));
   refuse_existing(driver, o.id);
   write_bundle(files, spec);
+  if (!o.log_path && !record.log_path.empty()) fs::remove(record.log_path);
   if (record.attached) return run_to_its_end(context, driver, record, launch, o.pid_file, std::move(lock));
   const pid_t pid = launch_detached(context, record, launch);
   write_pid_file(o.pid_file, pid);

@@ -46,12 +46,21 @@ fs::path match_prefix(const std::vector<fs::path>& candidates, const std::string
   return matches[0];
 }
 
+/// 20261121T204822Z-8a3f01: the six digits are the fraction of the second, so that names sort by time even when two
+/// checkpoints of a container are taken in one second.
+std::string timestamp() {
+  timespec now = {};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  const auto fraction = (static_cast<std::uint64_t>(now.tv_nsec) << 24U) / 1'000'000'000U;
+  return fmt::format("{:%Y%m%dT%H%M%SZ}-{:06x}", fmt::gmtime(now.tv_sec), fraction);
+}
+
 }  // namespace
 
 fs::path checkpoints_of(const fs::path& store, const std::string& id) { return store / "checkpoints" / id; }
 
 StagedImage StagedImage::in_store(const fs::path& store, const std::string& id) {
-  const std::string name = fmt::format("{:%Y%m%dT%H%M%SZ}-{}", fmt::gmtime(std::time(nullptr)), random_hex(3));
+  const std::string name = timestamp();
   const fs::path home = checkpoints_of(store, id);
   return {home / ("." + name), home / name, "checkpoint", id};
 }

@@ -74,8 +74,8 @@ std::string last_json_error(const std::string& log) {
     } else if (!quoted && c == '}' && depth > 0 && --depth == 0) {
       const json entry = json::parse(object, nullptr, false);
       object.clear();
-      if (entry.is_object() && (entry.value("level", "") == "error" || entry.value("level", "") == "fatal"))
-        last = entry.value("msg", "");
+      if (entry.is_object() && (entry.value("level", json()) == "error" || entry.value("level", json()) == "fatal"))
+        if (const json text = entry.value("msg", json()); text.is_string()) last = text;
     }
   }
   return last;
@@ -92,13 +92,14 @@ std::string first_line(std::string text) {
 std::string last_error(const std::string& json_log, const std::string& standard_error) {
   if (std::string text = last_json_error(json_log); !text.empty()) return first_line(text);
   // A Go panic's first line is its message; what follows are goroutines.
-  std::string last;
+  std::string last, warning;
   std::istringstream lines(standard_error);
   for (std::string line; std::getline(lines, line);) {
     if (line.starts_with("goroutine ") || line.starts_with("\t")) break;
-    if (!first_line(line).empty()) last = first_line(line);
+    if (first_line(line).empty()) continue;
+    (line.starts_with("time=") && line.find(" level=warning ") != std::string::npos ? warning : last) = first_line(line);
   }
-  return without_decoration(last);
+  return without_decoration(last.empty() ? warning : last);
 }
 
 std::vector<ContainerState> parse_states(const std::string& text, const std::string& program) {
@@ -141,7 +142,10 @@ std::optional<ContainerState> Driver::state(const std::string& id) const {
     if (!holders(target_.root, id).contains(target_.kind)) return std::nullopt;
     throw failure(fmt::format("cannot read the state of '{}'", id), asked, result);
   }
-  return parse_states(result.out, target_.path).at(0);
+  std::vector<ContainerState> states = parse_states(result.out, target_.path);
+  if (states.size() != 1)
+    throw Error(ErrorCode::runtime_failed, fmt::format("'{}' told no state of '{}'", target_.path, id));
+  return std::move(states[0]);
 }
 
 std::vector<ContainerState> Driver::list() const {

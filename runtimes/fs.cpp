@@ -23,6 +23,11 @@ namespace {
   throw Error(ErrorCode::runtime_failed, fmt::format("{} '{}': {}", what, path.string(), errno_text(error)));
 }
 
+bool is_directory(const fs::path& path) {
+  std::error_code error;
+  return fs::is_directory(path, error);
+}
+
 bool read_some(int fd, std::string& into, std::size_t limit) {
   char buffer[65536];
   while (into.size() < limit) {
@@ -112,12 +117,15 @@ void write_file_atomic(const fs::path& path, std::string_view content) {
 }
 
 void make_private_dirs(const fs::path& path) {
-  if (path.empty() || fs::is_directory(path)) return;
+  if (path.empty() || is_directory(path)) return;
   make_private_dirs(path.parent_path());
-  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) fail("cannot make directory", path, errno);
+  if (::mkdir(path.c_str(), 0700) == 0) return;
+  const int error = errno;
+  if (error != EEXIST || !is_directory(path)) fail("cannot make directory", path, error);
 }
 
 void unmount_below(const fs::path& path) {
+  if (!path.is_absolute() || path == path.root_path()) return;
   std::istringstream mounts(read_file("/proc/self/mountinfo").value_or(""));
   std::vector<std::string> below;
   for (std::string line; std::getline(mounts, line);) {

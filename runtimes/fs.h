@@ -47,7 +47,7 @@ void write_file_atomic(const fs::path& path, std::string_view content);
 bool write_all(int fd, std::string_view data);
 /// mkdir -p with mode 0700 for what it makes. Throws Error(runtime_failed).
 void make_private_dirs(const fs::path& path);
-/// Detaches every mount at or below `path`, deepest first. CRIU leaves mounts of the host's cgroup hierarchies in its
+/// Detaches every mount at or below `path` (absolute, not the root), deepest first. CRIU leaves mounts of the host's cgroup hierarchies in its
 /// work directory when it is killed; removing through them would remove the host's cgroups.
 void unmount_below(const fs::path& path);
 /// rm -r of something ckpt made, mounts below it detached first; never throws, a failure is returned as text.

@@ -30,6 +30,12 @@ bool another_name(std::string_view& text) {
   return true;
 }
 
+/// Wrapped words stand in the column of the descriptions (argp) or behind a tab (Go), and may begin with a dash too.
+bool declares(std::string_view line) {
+  const std::string_view indent = line.substr(0, line.find('-'));
+  return indent.size() <= 8 && indent.find('\t') == std::string_view::npos;
+}
+
 std::string_view trimmed(std::string_view line) {
   while (!line.empty() && std::isspace(static_cast<unsigned char>(line.front())) != 0) line.remove_prefix(1);
   return line;
@@ -42,9 +48,10 @@ Advertised parse_help(std::string_view text) {
   std::vector<std::string> current;
   for (std::size_t begin = 0; begin < text.size();) {
     const std::size_t end = std::min(text.find('\n', begin), text.size());
-    std::string_view line = trimmed(text.substr(begin, end - begin));
+    const std::string_view whole = text.substr(begin, end - begin);
+    std::string_view line = trimmed(whole);
     begin = end + 1;
-    if (line.starts_with('-')) {
+    if (line.starts_with('-') && declares(whole)) {
       current.clear();
       do {
         if (std::string flag = take_flag(line); !flag.empty()) current.push_back(flag);

@@ -20,7 +20,11 @@ using nlohmann::json;
 std::string holder_of(const std::string& text) {
   const json note = json::parse(text, nullptr, false);
   if (!note.is_object()) return "another ckpt";
-  return fmt::format("ckpt {} (pid {}, since {})", note.value("verb", "?"), note.value("pid", 0), note.value("since", "?"));
+  try {
+    return fmt::format("ckpt {} (pid {}, since {})", note.value("verb", "?"), note.value("pid", 0), note.value("since", "?"));
+  } catch (const json::exception&) {
+    return "another ckpt";
+  }
 }
 
 }  // namespace

@@ -38,7 +38,7 @@ std::string read_report(const Fd& ready, pid_t monitor) {
 }
 
 void report(int fd, const json& message) {
-  write_all(fd, message.dump());
+  write_all(fd, message.dump(-1, ' ', false, json::error_handler_t::replace));
   ::close(fd);
 }
 

@@ -30,7 +30,8 @@ std::string stdio_kind(const OpenFile& file) {
 
 /// CRIU looks a descriptor's mount up among the container's; one opened outside has another (mount.c "Can't lookup").
 bool outside(const OpenFile& file, const std::set<int>& mounts) {
-  return file.target.starts_with('/') && file.target != "/dev/null" && file.mount_id && !mounts.contains(*file.mount_id);
+  return file.target.starts_with('/') && file.target != "/dev/null" && !file.target.starts_with("/memfd:") &&
+         file.mount_id && !mounts.contains(*file.mount_id);
 }
 
 bool anonymous(const OpenFile& file) {

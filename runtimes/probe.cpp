@@ -48,7 +48,7 @@ json remembered(const fs::path& file, const json& id) {
 void remember(const fs::path& file, const json& known) {
   try {
     make_private_dirs(file.parent_path());
-    write_file_atomic(file, known.dump(1));
+    write_file_atomic(file, known.dump(1, ' ', false, json::error_handler_t::replace));
   } catch (const Error&) {
     // A cache that cannot be written (read-only /run, not root) costs time, nothing else.
   }
@@ -75,13 +75,13 @@ std::string Prober::answer(const std::string& path, const Argv& args) {
   if (known["answers"].contains(key)) return known["answers"][key];
   const Result result =
       runner_.run({.program = path, .args = args, .env = {{"PATH", search_path()}}, .timeout = seconds(10)});
+  if (result.interrupted) throw interrupted_error(*result.interrupted);
   const std::string command = shell_quote(Command{.program = path, .args = args}.argv());
   if (std::holds_alternative<NotStarted>(result.outcome) || std::holds_alternative<Killed>(result.outcome) ||
       result.timed_out)
     throw Error(ErrorCode::unsupported,
                 fmt::format("'{}' {}", command, result.timed_out ? "did not answer within 10 s" : describe(result.outcome)))
         .with_hint("name a working binary with --runtime-path");
-  if (result.interrupted) throw interrupted_error(*result.interrupted);
   // Help goes to stdout or to stderr depending on runtime and version.
   std::string text = result.out.find_first_not_of(" \n") != std::string::npos ? result.out : result.err;
   if (!result.ok() && parse_help(text).flags.empty()) return "";

@@ -158,16 +158,16 @@ std::vector<pid_t> nested_tasks(pid_t root) {
 }
 
 std::set<pid_t> lock_holders(const std::vector<pid_t>& pids) {
-  const std::set<pid_t> wanted(pids.begin(), pids.end());
   std::set<pid_t> holders;
-  for (const std::string& line : lines_of("/proc/locks")) {
-    std::istringstream words(line);
-    std::string number, kind, advice, access;
-    pid_t pid = 0;
-    words >> number >> kind;
-    if (kind == "->" || (kind != "FLOCK" && kind != "POSIX" && kind != "OFDLCK")) continue;
-    words >> advice >> access >> pid;
-    if (wanted.contains(pid)) holders.insert(pid);
+  for (const pid_t pid : pids) {
+    std::error_code error;
+    for (fs::directory_iterator it(proc(pid, "fdinfo"), error), end; !error && it != end; it.increment(error))
+      for (const std::string& line : lines_of(it->path().string())) {
+        std::istringstream words(line);
+        std::string label, number, kind;
+        words >> label >> number >> kind;
+        if (label == "lock:" && (kind == "FLOCK" || kind == "POSIX" || kind == "OFDLCK")) holders.insert(pid);
+      }
   }
   return holders;
 }

@@ -47,7 +47,8 @@ std::vector<pid_t> descendants(pid_t init);
 /// Those of descendants(root) that live in a pid namespace below ours: the tasks that a CRIU is restoring.
 std::vector<pid_t> nested_tasks(pid_t root);
 
-/// Which of `pids` hold a lock in /proc/locks (flock, POSIX and OFD; not leases).
+/// Which of `pids` hold a lock (flock, POSIX and OFD; not leases), by their fdinfo, where CRIU looks: /proc/locks has no
+/// pid for an OFD lock, and for a flock that of the process which took it.
 std::set<pid_t> lock_holders(const std::vector<pid_t>& pids);
 /// Established TCP connections (state 01) in `pid`'s network namespace whose socket is among `inodes`,
 /// as "127.0.0.1:80 -> 127.0.0.1:41000".

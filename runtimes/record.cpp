@@ -119,11 +119,15 @@ void Records::remove(const Record& record) const {
 std::optional<ExitRecord> Records::exit(const Record& record) const {
   const json in = read_json(directory(record) / "exit.json");
   if (!in.is_object()) return std::nullopt;
-  ExitRecord exit{.status = std::nullopt,
-                  .finished = in.value("finished", ""),
-                  .checkpointed_to = in.value("checkpointed_to", "")};
-  if (in.contains("exit_status") && in["exit_status"].is_number()) exit.status = in["exit_status"].get<int>();
-  return exit;
+  try {
+    ExitRecord exit{.status = std::nullopt,
+                    .finished = in.value("finished", ""),
+                    .checkpointed_to = in.value("checkpointed_to", "")};
+    if (in.contains("exit_status") && in["exit_status"].is_number()) exit.status = in["exit_status"].get<int>();
+    return exit;
+  } catch (const json::exception&) {
+    return std::nullopt;
+  }
 }
 
 void Records::save_exit(const Record& record, const ExitRecord& exit) const {
@@ -155,7 +159,7 @@ bool wait_for_monitor(const Record& record, int milliseconds) {
   const Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, record.monitor, 0)));
   if (!pidfd || !monitor_alive(record)) return true;
   pollfd polled = {pidfd.get(), POLLIN, 0};
-  return ::poll(&polled, 1, milliseconds) != 0;
+  return ::poll(&polled, 1, milliseconds) > 0;
 }
 
 }  // namespace ckpt

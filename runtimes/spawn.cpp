@@ -158,11 +158,13 @@ Outcome outcome_of(int wait_status) {
   return Exited{WEXITSTATUS(wait_status)};
 }
 
-int wait_for(pid_t pid) {
+/// A child whose status someone else took (SIGCHLD ignored) must not pass for one that succeeded.
+Outcome wait_for(pid_t pid) {
   int status = 0;
-  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  pid_t ended = 0;
+  while ((ended = ::waitpid(pid, &status, 0)) < 0 && errno == EINTR) {
   }
-  return status;
+  return ended == pid ? outcome_of(status) : Outcome(NotStarted{ECHILD});
 }
 
 /// One running child: its streams, its deadline, its end.
@@ -175,7 +177,7 @@ class Child {
     if (const int error = start(); error != 0) return {.outcome = NotStarted{error}};
     deadline_ = command_.timeout ? begin + *command_.timeout : Clock::time_point::max();
     while (!ended_) step();
-    result_.outcome = outcome_of(wait_for(pid_));
+    result_.outcome = wait_for(pid_);
     if (out_fd_) drain(out_fd_.get(), out_);
     if (err_fd_) drain(err_fd_.get(), err_);
     result_.truncated = out_.truncated() || err_.truncated();
@@ -198,8 +200,13 @@ class Child {
     CStrings argv(command_.argv()), env(environment(command_.env));
     const int error =
         posix_spawn(&pid_, command_.program.c_str(), actions.get(), attributes.get(), argv.data(), env.data());
-    if (error == 0) pidfd_ = Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
-    return error;
+    if (error != 0) return error;
+    pidfd_ = Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
+    if (pidfd_) return 0;
+    const int no_pidfd = errno;
+    ::kill(-pid_, SIGKILL);
+    wait_for(pid_);
+    return no_pidfd;
   }
 
   void step() {
@@ -294,7 +301,11 @@ std::string describe(const Outcome& outcome) {
   return std::visit(
       Overloaded{[](NotStarted o) { return "could not be started: " + errno_text(o.error); },
                  [](Exited o) { return fmt::format("exited with status {}", o.status); },
-                 [](Killed o) { return fmt::format("was killed by SIG{}", sigabbrev_np(o.signal)); }},
+                 [](Killed o) {
+                   const char* name = sigabbrev_np(o.signal);
+                   return name != nullptr ? fmt::format("was killed by SIG{}", name)
+                                          : fmt::format("was killed by signal {}", o.signal);
+                 }},
       outcome);
 }
 

@@ -73,6 +73,18 @@ void check_shape(const json& spec, const std::string& name) {
   if (spec.contains("linux") && !spec["linux"].is_object()) invalid(name, "linux is not an object");
 }
 
+/// Reads once what the functions below read, so that a wrong type shows here.
+void check_types(const json& spec) {
+  wants_terminal(spec);
+  makes_network_namespace(spec);
+  has_private_pid_namespace(spec);
+  bind_mounts(spec);
+  for (const char* type : {"pid", "network"})
+    if (const json* entry = namespace_of(spec, type)) entry->value("path", "");
+  json copy = spec;
+  fit_to_runsc(copy);
+}
+
 }  // namespace
 
 Bundle read_bundle(const fs::path& directory) {
@@ -99,6 +111,7 @@ json parse_spec(std::string_view text, const std::string& name) {
   }
   try {
     check_shape(spec, name);
+    check_types(spec);
   } catch (const json::exception& error) {
     invalid(name, "a value has the wrong type");
   }

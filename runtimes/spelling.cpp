@@ -85,7 +85,13 @@ GivenList given(const RestoreOpts& o) {
 /// A mode that the help of the flag does not name is refused by the runtime, after the container was touched.
 bool value_known(const Dialect& dialect, const Spelling& spelling, const Given& option) {
   if (option.opt != Opt::manage_cgroups && option.opt != Opt::compression) return true;
-  return dialect.flags.flags.at(std::string(spelling.text)).find(*option.value) != std::string::npos;
+  const std::string& words = dialect.flags.flags.at(std::string(spelling.text));
+  const auto part_of_word = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-'; };
+  for (std::size_t at = words.find(*option.value); at != std::string::npos; at = words.find(*option.value, at + 1)) {
+    const std::size_t end = at + option.value->size();
+    if ((at == 0 || !part_of_word(words[at - 1])) && (end == words.size() || !part_of_word(words[end]))) return true;
+  }
+  return false;
 }
 
 void deliver(const Dialect& dialect, const OptionRow& row, const Given& option, Delivery& delivery) {

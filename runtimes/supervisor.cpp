@@ -203,9 +203,12 @@ pid_t Supervisor::bring_up() {
   try {
     for (const Launch::Step& step : launch_.steps) {
       throw_if_interrupted();
-      if (step.verb != "create") running_ = launch_.is_restore;
       run_step(step);
       if (step.verb != "start") accept_terminal();
+      if (step.verb == "create") {
+        running_ = true;
+        early_.clear();
+      }
     }
     record_.pid = read_pid();
     record_.monitor = ::getpid();
@@ -218,9 +221,8 @@ pid_t Supervisor::bring_up() {
   streams_->in.read.reset();
   streams_->out.write.reset();
   streams_->err.write.reset();
-  if (launch_.is_restore) flush_early();
   running_ = true;
-  early_.clear();
+  flush_early();
   return record_.pid;
 }
 
@@ -269,7 +271,7 @@ void Supervisor::pump(int fd, int stream) {
 /// Before a created container is started, what arrives are the runtime's own words; in a restore they cannot be told
 /// from the container's, which must not be lost.
 void Supervisor::deliver(int stream, std::string_view data) {
-  if (!running_ || (launch_.is_restore && record_.pid == 0)) {
+  if (!running_) {
     if (early_.size() < kEarlyLimit || launch_.is_restore) early_ += data;
     if (launch_.is_restore && early_.size() > kEarlyLimit) flush_early();
     return;
@@ -322,6 +324,11 @@ void Supervisor::reap_others() {
     if (pid == record_.pid) wait_status_ = status;
 }
 
+/// A sandbox's gofers end with it. `runsc delete` waits for their pids to vanish, seconds when a slow init reaps them.
+void Supervisor::reap_helpers() {
+  for (int tries = 0; tries < 200 && ::waitpid(-1, nullptr, WNOHANG) >= 0; ++tries) ::poll(nullptr, 0, 5);
+}
+
 std::optional<int> Supervisor::exit_status() {
   reap_others();
   if (!wait_status_) {
@@ -365,6 +372,7 @@ ExitRecord Supervisor::serve() {
   if (s.terminal) pump(s.terminal.get(), 1);
   const ExitRecord exit{.status = exit_status(), .finished = now_rfc3339(), .checkpointed_to = {}};
   records_.save_exit(record_, exit);
+  if (!driver_.table().shares_host_kernel) reap_helpers();
   return records_.exit(record_).value_or(exit);
 }
 

@@ -63,6 +63,7 @@ class Supervisor {
   void relay_stdin();
   void forward(int signal);
   void reap_others();
+  static void reap_helpers();
   std::optional<int> exit_status();
 
   const Driver& driver_;
@@ -70,8 +71,8 @@ class Supervisor {
   Record record_;
   Launch launch_;
   std::unique_ptr<Streams> streams_;
-  std::string early_;          ///< output before the container runs: the runtime's own words
-  bool running_ = false;
+  std::string early_;     ///< output while `running_` is false: the runtime's words, in a restore perhaps the container's
+  bool running_ = false;  ///< created, or restored: what arrives now is the container's
   std::optional<int> wait_status_;
 };
 
