@@ -23,7 +23,7 @@ namespace {
   throw Error(ErrorCode::runtime_failed, fmt::format("{} '{}': {}", what, path.string(), errno_text(error)));
 }
 
-bool is_directory(const fs::path& path) {
+bool directory_there(const fs::path& path) {
   std::error_code error;
   return fs::is_directory(path, error);
 }
@@ -117,11 +117,11 @@ void write_file_atomic(const fs::path& path, std::string_view content) {
 }
 
 void make_private_dirs(const fs::path& path) {
-  if (path.empty() || is_directory(path)) return;
+  if (path.empty() || directory_there(path)) return;
   make_private_dirs(path.parent_path());
   if (::mkdir(path.c_str(), 0700) == 0) return;
   const int error = errno;
-  if (error != EEXIST || !is_directory(path)) fail("cannot make directory", path, error);
+  if (error != EEXIST || !directory_there(path)) fail("cannot make directory", path, error);
 }
 
 void unmount_below(const fs::path& path) {
