@@ -3,6 +3,8 @@
 
 #define TOML_HEADER_ONLY 1
 #define TOML_ENABLE_FORMATTERS 0
+#include <fmt/ranges.h>
+
 #include <toml++/toml.h>
 
 #include "commands/options.h"
@@ -55,7 +57,9 @@ void set(CLI::App& app, const std::string& key, const std::vector<std::string>& 
     for (const std::string& value : values) option->add_result(value);
     option->run_callback();
   } catch (const CLI::Error& error) {
-    throw Error(ErrorCode::invalid_config, fmt::format("'{}': {}: {}", file, key, error.what()));
+    const bool known = dynamic_cast<const CLI::ValidationError*>(&error) != nullptr;
+    const std::string why = known ? error.what() : fmt::format("'{}' is not a value of it", fmt::join(values, ", "));
+    throw Error(ErrorCode::invalid_config, fmt::format("'{}': {}: {}", file, key, why));
   }
 }
 
@@ -76,13 +80,13 @@ void declare_globals(CLI::App& app, Globals& g) {
          "runc, crun, runsc or auto")
       ->check(one_of({"runc", "crun", "runsc", "auto"}));
   from_environment(app.get_option("--runtime"), "runtime");
-  text("runtime-path", g.runtime_path, "the runtime's program");
-  text("root", g.root, "the runtime's state directory");
-  text("runtime-arg", g.runtime_args, "global flag for the runtime, repeatable")->allow_extra_args(false)->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  text("platform", g.platform, "runsc's platform");
-  text("store", g.store, "where checkpoints are kept (default: /var/lib/ckpt)");
-  text("config", g.config, "configuration file (default: /etc/ckpt/ckpt.toml)");
-  text("log", g.log, "file for ckpt's own messages");
+  text("runtime-path", g.runtime_path, "the runtime's program")->type_name("PROGRAM");
+  text("root", g.root, "the runtime's state directory")->type_name("DIR");
+  text("runtime-arg", g.runtime_args, "global flag for the runtime, repeatable")->type_name("ARG")->allow_extra_args(false)->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  text("platform", g.platform, "runsc's platform")->type_name("NAME");
+  text("store", g.store, "where checkpoints are kept (default: /var/lib/ckpt)")->type_name("DIR");
+  text("config", g.config, "configuration file (default: /etc/ckpt/ckpt.toml)")->type_name("FILE");
+  text("log", g.log, "file for ckpt's own messages")->type_name("FILE");
   text("log-format", g.log_format, "text or json")->check(one_of({"text", "json"}));
   app.add_option_function<std::string>("--timeout", [&g](const std::string& value) { g.timeout = parse_duration(value); },
                                        "limit of one long step: 30s, 5m; 0 for none")

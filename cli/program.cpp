@@ -1,6 +1,8 @@
 // From argv to an exit status: parse with CLI11, answer mistakes in our own words, run the command, print its error.
 #include "cli/program.h"
 
+#include <fcntl.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -8,6 +10,7 @@
 
 #include "cli/commands.h"
 #include "cli/globals.h"
+#include "cli/help.h"
 #include "cli/output.h"
 #include "commands/parse.h"
 #include "runtimes/fs.h"
@@ -66,10 +69,12 @@ Error unexpected(const CLI::App& app, const CLI::App* verb, const std::string& w
   return Error(ErrorCode::usage, fmt::format("unknown option '{}'{}", flag, did_you_mean(flag, names))).with_hint(help);
 }
 
-/// CLI11 decorates its messages; what is left is "--option: what is wrong".
+/// CLI11's first line, in lower case as our own messages are (but for the positional ID).
 std::string plain(std::string text) {
-  const std::size_t newline = text.find('\n');
-  return text.substr(0, newline);
+  text = text.substr(0, text.find('\n'));
+  if (text.size() > 1 && std::islower(static_cast<unsigned char>(text[1])) != 0)
+    text[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[0])));
+  return text;
 }
 
 /// A parsed invocation, ready to run.
@@ -80,6 +85,7 @@ struct Invocation {
   std::vector<const VerbRow*> rows;
 
   Invocation() {
+    app.formatter(std::make_shared<HelpFormatter>());
     app.require_subcommand(0, 1);
     app.fallthrough();
     app.set_version_flag("--version", "ckpt " CKPT_VERSION);
@@ -125,13 +131,30 @@ int run_action(Invocation& invocation, const CommandLine& line) {
       throw Error(ErrorCode::usage, fmt::format("{} takes nothing behind '--'", name));
     if (invocation.rows[i]->needs_root && ::geteuid() != 0)
       throw Error(ErrorCode::unsupported, fmt::format("ckpt {} needs root", name)).with_hint("run it with sudo");
-    return action(context);
+    const int status = action(context);
+    if (std::fflush(stdout) != 0)
+      throw Error(ErrorCode::runtime_failed, "cannot write to standard output: " + errno_text(errno));
+    return status;
   }
   return exit_status(ErrorCode::usage);
 }
 
+/// For mistakes in the command line itself, when no option has been taken yet.
+/// A caller may have closed 0, 1 or 2; the next file opened would take their place.
+void open_standard_streams() {
+  for (int fd = 0; fd <= 2; ++fd)
+    if (::fcntl(fd, F_GETFD) < 0 && ::open("/dev/null", fd == 0 ? O_RDONLY : O_WRONLY) != fd) std::_Exit(1);
+}
+
 bool asks_for_json(const CommandLine& line) {
-  return std::find(line.words.begin(), line.words.end(), "--json") != line.words.end() || environment_variable("CKPT_JSON");
+  const std::string set = environment_variable("CKPT_JSON").value_or("false");
+  return std::find(line.words.begin(), line.words.end(), "--json") != line.words.end() || (set != "false" && set != "0");
+}
+
+/// A standard stream that is closed (cron, daemons) would become the next file that is opened: a lock, an image.
+void open_missing_streams() {
+  for (int fd = 0; fd <= 2; ++fd)
+    if (::fcntl(fd, F_GETFD) < 0) ::open("/dev/null", O_RDWR);
 }
 
 int help_or_usage(const CLI::ParseError& error, Invocation& invocation, bool json) {
@@ -146,17 +169,20 @@ int help_or_usage(const CLI::ParseError& error, Invocation& invocation, bool jso
 }  // namespace
 
 int main_with(int argc, char** argv) {
+  open_standard_streams();
+  open_missing_streams();
   if (argc == 3 && std::string_view(argv[1]) == "__monitor") {
     catch_interrupts();
     return monitor_main(argv[2], 3);
   }
   const CommandLine line = split(argc, argv);
-  const bool json = asks_for_json(line);
+  bool json = asks_for_json(line);
   Invocation invocation;
   try {
     catch_interrupts();
     ::umask(077);
     invocation.parse(line);
+    json = invocation.globals.json;
     apply_config(invocation.app, invocation.globals);
     return run_action(invocation, line);
   } catch (const CLI::ParseError& error) {

@@ -1,0 +1,45 @@
+// The usage line, the names of values and the last line of --help.
+#include "cli/help.h"
+
+#include <fmt/format.h>
+
+namespace ckpt {
+namespace {
+
+bool is_verb(const CLI::App* app) { return app->get_parent() != nullptr; }
+
+const char* behind_dashes(const std::string& verb) {
+  if (verb == "run") return " [-- ARG...]";
+  if (verb == "exec") return " -- COMMAND [ARG...]";
+  return "";
+}
+
+}  // namespace
+
+HelpFormatter::HelpFormatter() {
+  label("OPTIONS", "OPTION...");
+  label("SUBCOMMAND", "COMMAND");
+  label("Subcommands", "Commands");
+}
+
+std::string HelpFormatter::make_usage(const CLI::App* app, std::string name) const {
+  std::string usage = Formatter::make_usage(app, name);
+  if (is_verb(app)) usage.insert(usage.find_last_not_of('\n') + 1, behind_dashes(app->get_name()));
+  return usage;
+}
+
+/// " DIR" or " runc|crun|runsc|auto"; nothing for a switch and for what has no name of its own.
+std::string HelpFormatter::make_option_opts(const CLI::Option* option) const {
+  if (option->get_type_size() == 0) return "";
+  const std::string type = option->get_type_name();
+  const std::size_t colon = type.find(':');
+  const std::string shown = colon == std::string::npos ? type : type.substr(colon + 1);
+  return shown == "TEXT" ? "" : " " + shown;
+}
+
+std::string HelpFormatter::make_footer(const CLI::App* app) const {
+  if (!is_verb(app)) return "'ckpt COMMAND --help' shows a command's own options, 'man ckpt' the manual.\n";
+  return fmt::format("'ckpt --help' shows the global options, which also stand here; 'man ckpt-{}' the manual.\n", app->get_name());
+}
+
+}  // namespace ckpt
