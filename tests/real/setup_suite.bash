@@ -1,0 +1,19 @@
+# Once for all files: copies of the ckpt and the payload to test, so that a build meanwhile changes nothing.
+
+setup_suite() {
+  bats_require_minimum_version 1.8.0
+  local repo
+  repo=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+  export SUITE=$BATS_SUITE_TMPDIR
+  [[ $(id -u) -eq 0 ]] || { echo "these tests start containers: run them as root" >&2; return 1; }
+  cp "$(newest "${CKPT_BIN-}" "$repo"/build/{release,dev}/ckpt)" "$SUITE/ckpt" || return
+  gcc -static -O2 -pthread -o "$SUITE/payload" "$repo/tests/payload/payload.c"
+}
+
+# newest CHOSEN FILE...: CHOSEN if there is one, else the file that was made last.
+newest() {
+  [[ -z $1 ]] || { printf '%s\n' "$1"; return; }
+  shift
+  # shellcheck disable=SC2012 # names of our own making
+  ls -t -- "$@" 2>/dev/null | head -n 1
+}
