@@ -1,5 +1,6 @@
 // ckpt checkpoint: look first, dump into a staged image, publish it, and only then stop the container.
 #include <fmt/ranges.h>
+#include <signal.h>
 #include <sys/utsname.h>
 
 #include <nlohmann/json.hpp>
@@ -7,6 +8,7 @@
 #include "commands/options.h"
 #include "commands/recovery.h"
 #include "commands/verbs.h"
+#include "images/criu_images.h"
 #include "images/store.h"
 #include "runtimes/criu_log.h"
 #include "runtimes/fs.h"
@@ -156,6 +158,8 @@ Command dump_command(const Context& context, const Work& work, const fs::path& s
   Command command = work.found.driver.logged("checkpoint", work.delivery.args, scratch / "runtime.log");
   command.timeout = context.timeout_or(seconds(600));
   command.on_interrupt = OnInterrupt::finish;
+  // Not its CRIU: a dump cut off in the middle leaves CRIU's parasite in the tasks.
+  command.stop_with = [](pid_t runtime) { ::kill(runtime, SIGTERM); };
   if (!work.delivery.criu_config.empty()) command.env["CRIU_CONFIG_FILE"] = (scratch / "criu.conf").string();
   return command;
 }
@@ -243,10 +247,26 @@ struct Timings {
 
 double since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
 
+/// The checkpoint is safe; when the container cannot be removed it goes on, and the user is told.
+void delete_published(const Work& work, const std::string& name) {
+  const Driver& driver = work.found.driver;
+  try {
+    driver.remove(work.state.id, true);
+  } catch (Error& error) {
+    error.message = fmt::format("'{}' is taken, but the container could not be stopped: {}", name, error.message);
+    try {
+      if (work.pause) driver.resume(work.state.id);
+    } catch (const Error& left) {
+      error.message += "; it is still paused: " + left.message;
+    }
+    throw error;
+  }
+}
+
 /// Its monitor must have drained the output and gone, before a restore may write the same log.
-void stop_container(const Work& work, const Context& context) {
+void stop_container(const Work& work, const Context& context, const std::string& name) {
   const HoldInterrupts hold;
-  if (work.publish_first) work.found.driver.remove(work.state.id, true);
+  if (work.publish_first) delete_published(work, name);
   if (!work.found.record) return;
   wait_for_monitor(*work.found.record, 10'000);
   const Record& record = *work.found.record;
@@ -267,7 +287,7 @@ json result_json(const Work& work, const StagedImage& image, const Manifest& man
            {{"total", t.total}, {"frozen", t.frozen}, {"freeze_gpu", 0.0}, {"runtime", t.runtime}, {"publish", t.publish}}}};
 }
 
-/// Frozen: from the pause to the container's end, or what the runtime itself says it took to dump.
+/// Frozen: from the pause to the container's end, else what CRIU says, else (runsc) the whole dump.
 json dump_and_publish(const Context& context, Work& work, StagedImage& image, ContainerLock& lock, const fs::path& work_dir) {
   const auto begin = Clock::now();
   const ScopedTree scratch(context.scratch());
@@ -280,6 +300,7 @@ json dump_and_publish(const Context& context, Work& work, StagedImage& image, Co
   lock.note(note_text("checkpoint", note));
   Undo undo;
   Timings t;
+  Clock::time_point paused = begin;
   Manifest manifest;
   try {
     image.create();
@@ -287,6 +308,7 @@ json dump_and_publish(const Context& context, Work& work, StagedImage& image, Co
     keep_spec(work, image);
     if (work.pause) {
       undo.add(fmt::format("resume '{}'", id), [&] { driver.resume(id); });
+      paused = Clock::now();
       driver.pause(id);
     }
     throw_if_interrupted();
@@ -316,9 +338,9 @@ json dump_and_publish(const Context& context, Work& work, StagedImage& image, Co
     undo.run(wrapped);
     throw wrapped;
   }
-  if (work.stop) stop_container(work, context);
+  if (work.stop) stop_container(work, context, image.name());
   t.total = since(begin);
-  t.frozen = work.pause ? t.total : t.runtime;
+  t.frozen = work.pause ? since(paused) : frozen_seconds(work_dir / "stats-dump").value_or(t.runtime);
   return result_json(work, image, manifest, t);
 }
 
@@ -388,8 +410,8 @@ int checkpoint_all(Context& context, const CheckpointOptions& o) {
 
 Action declare_checkpoint(CLI::App& app) {
   auto o = std::make_shared<CheckpointOptions>();
-  app.add_option("--image-path", o->image_path, "directory for the images, absent or empty (default: a new one in the store)");
-  app.add_option("--work-path,--work-dir", o->work_path, "directory for CRIU's logs (default: the checkpoint's)");
+  app.add_option("--image-path", o->image_path, "directory for the images, absent or empty (default: a new one in the store)")->type_name("DIR");
+  app.add_option("--work-path,--work-dir", o->work_path, "directory for CRIU's logs (default: the checkpoint's)")->type_name("DIR");
   add_switch(app, "--leave-running", o->opts.leave_running, "let the container go on afterwards");
   add_switch(app, "--tcp-established,--allow-open-tcp", o->opts.allow_open_tcp, "save established TCP connections");
   add_switch(app, "--skip-in-flight,--tcp-skip-in-flight", o->opts.skip_in_flight, "leave out TCP connections not yet accepted");

@@ -54,28 +54,11 @@ void write_bundle(const LaunchFiles& files, const nlohmann::json& spec) {
   write_file_atomic(files.bundle / "config.json", spec.dump(1));
 }
 
-pid_t launch_detached(const Context& context, const Record& record, const Launch& launch) {
-  try {
-    return start_monitor(context.records, record, launch);
-  } catch (const Error&) {
-    context.records.remove(record);
-    throw;
-  }
-}
-
 int run_to_its_end(const Context& context, const Driver& driver, const Record& record, const Launch& launch,
-                   const std::optional<std::string>& pid_file, std::unique_ptr<ContainerLock> lock,
-                   const std::function<void(pid_t)>& started) {
+                   const std::optional<std::string>& pid_file, std::unique_ptr<ContainerLock> lock) {
   Supervisor supervisor(driver, context.records, record, launch);
-  try {
-    context.records.save(record);
-    const pid_t pid = supervisor.bring_up();
-    write_pid_file(pid_file, pid);
-    if (started) started(pid);
-  } catch (const Error&) {
-    context.records.remove(record);
-    throw;
-  }
+  context.records.save(record);
+  write_pid_file(pid_file, supervisor.bring_up());
   lock.reset();
   return stay_with(context, driver, record, supervisor);
 }

@@ -24,15 +24,10 @@ LaunchFiles launch_files(const Context& context, const Record& record, const std
 /// Makes the record's directory with our copy of the configuration.
 void write_bundle(const LaunchFiles& files, const nlohmann::json& spec);
 
-/// Brings it up detached. Returns the container's pid. On failure the record is removed, unless a log in it is named by
-/// the error.
-pid_t launch_detached(const Context& context, const Record& record, const Launch& launch);
-
 /// Attached: brings it up in this process (`lock` is let go when it runs), relays until its end, deletes it as `runc run`
 /// does. Returns the container's own status; 137 when a checkpoint stopped it.
 int run_to_its_end(const Context& context, const Driver& driver, const Record& record, const Launch& launch,
-                   const std::optional<std::string>& pid_file, std::unique_ptr<ContainerLock> lock,
-                   const std::function<void(pid_t)>& started = {});
+                   const std::optional<std::string>& pid_file, std::unique_ptr<ContainerLock> lock);
 
 /// Writes the user's --pid-file.
 void write_pid_file(const std::optional<std::string>& path, pid_t pid);

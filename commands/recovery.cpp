@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "images/manifest.h"
 #include "runtimes/fs.h"
 
 namespace ckpt {
@@ -27,7 +28,8 @@ void recover(const Context& context, const Driver& driver, const std::string& id
     }
   }
   const fs::path staging = note.value("staging", "");
-  if (!staging.empty() && staging.filename().string().starts_with('.') && fs::exists(staging)) {
+  const bool unpublished = staging.filename().string().starts_with('.') || !fs::exists(staging / kManifestName);
+  if (!staging.empty() && fs::exists(staging) && unpublished) {
     remove_tree(staging);
     context.out.warn(fmt::format("removed '{}', an unfinished checkpoint of a ckpt that was killed", staging.string()));
   }

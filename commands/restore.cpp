@@ -246,7 +246,7 @@ void verify(const Context& context, const Plan& plan) {
 
 int restore_detached(const Context& context, const RestoreOptions& o, const Plan& plan, Clock::time_point begin) {
   const auto launching = Clock::now();
-  const pid_t pid = launch_detached(context, plan.record, launch_of(context, plan));
+  const pid_t pid = start_monitor(context.records, plan.record, launch_of(context, plan));
   const double runtime = std::chrono::duration<double>(Clock::now() - launching).count();
   write_pid_file(o.pid_file, pid);
   verify(context, plan);
@@ -282,6 +282,7 @@ int restore_container(const Context& context, const RestoreOptions& o) {
     return restore_detached(context, o, plan, begin);
   } catch (Error& error) {
     keep_log(context, error, id);
+    if (error.code != ErrorCode::verify_failed) context.records.remove(plan.record);
     throw;
   }
 }
@@ -290,14 +291,14 @@ int restore_container(const Context& context, const RestoreOptions& o) {
 
 Action declare_restore(CLI::App& app) {
   auto o = std::make_shared<RestoreOptions>();
-  app.add_option("--image-path", o->image_path, "directory with the images");
-  app.add_option("--from", o->from, "checkpoint in the store: ID@latest, ID@TIMESTAMP");
-  app.add_option("-b,--bundle", o->bundle, "bundle to restore into (default: the one of the checkpoint)");
-  app.add_option("--work-path,--work-dir", o->work_path, "directory for CRIU's logs");
+  app.add_option("--image-path", o->image_path, "directory with the images")->type_name("DIR");
+  app.add_option("--from", o->from, "checkpoint in the store: ID@latest, ID@TIMESTAMP")->type_name("NAME");
+  app.add_option("-b,--bundle", o->bundle, "bundle to restore into (default: the one of the checkpoint)")->type_name("DIR");
+  app.add_option("--work-path,--work-dir", o->work_path, "directory for CRIU's logs")->type_name("DIR");
   add_switch(app, "-d,--detach", o->detach, "return when it runs again");
-  app.add_option("--pid-file", o->pid_file, "file to write the container's pid to");
-  app.add_option("--log-path", o->log_path, "file for the container's output (default: its log goes on)");
-  app.add_option("--console-socket", o->console_socket, "unix socket that receives the terminal");
+  app.add_option("--pid-file", o->pid_file, "file to write the container's pid to")->type_name("FILE");
+  app.add_option("--log-path", o->log_path, "file for the container's output (default: its log goes on)")->type_name("FILE");
+  app.add_option("--console-socket", o->console_socket, "unix socket that receives the terminal")->type_name("SOCKET");
   add_switch(app, "--tcp-established,--allow-open-tcp", o->opts.allow_open_tcp, "restore established TCP connections");
   add_switch(app, "--tcp-close", o->opts.tcp_close, "restore TCP sockets closed");
   add_switch(app, "--link-remap", o->opts.link_remap, "the image has deleted files that had another name");

@@ -60,6 +60,15 @@ void refuse_existing(const Driver& driver, const std::string& id) {
       .with_hint(fmt::format("'ckpt delete --force {}' removes it", id));
 }
 
+void run_detached(const Context& context, const RunOptions& o, const Driver& driver, const Record& record, const Launch& launch) {
+  const pid_t pid = start_monitor(context.records, record, launch);
+  write_pid_file(o.pid_file, pid);
+  if (context.globals.json)
+    context.out.document({{"id", o.id}, {"runtime", driver.table().name}, {"pid", pid}, {"log", record.log_path}});
+  else
+    context.out.line(o.id);
+}
+
 int run_container(const Context& context, const RunOptions& o) {
   validate_id(o.id);
   const Driver driver = context.driver_for_new();
@@ -85,13 +94,13 @@ int run_container(const Context& context, const RunOptions& o) {
   refuse_existing(driver, o.id);
   write_bundle(files, spec);
   if (!o.log_path && !record.log_path.empty()) fs::remove(record.log_path);
-  if (record.attached) return run_to_its_end(context, driver, record, launch, o.pid_file, std::move(lock));
-  const pid_t pid = launch_detached(context, record, launch);
-  write_pid_file(o.pid_file, pid);
-  if (context.globals.json)
-    context.out.document({{"id", o.id}, {"runtime", driver.table().name}, {"pid", pid}, {"log", record.log_path}});
-  else
-    context.out.line(o.id);
+  try {
+    if (record.attached) return run_to_its_end(context, driver, record, launch, o.pid_file, std::move(lock));
+    run_detached(context, o, driver, record, launch);
+  } catch (const Error&) {
+    context.records.remove(record);
+    throw;
+  }
   return 0;
 }
 
@@ -99,11 +108,11 @@ int run_container(const Context& context, const RunOptions& o) {
 
 Action declare_run(CLI::App& app) {
   auto o = std::make_shared<RunOptions>();
-  app.add_option("-b,--bundle", o->bundle, "directory with config.json and the root file system (default: .)");
+  app.add_option("-b,--bundle", o->bundle, "directory with config.json and the root file system (default: .)")->type_name("DIR");
   add_switch(app, "-d,--detach", o->detach, "return when it runs; its output goes to its log");
-  app.add_option("--pid-file", o->pid_file, "file to write the container's pid to");
-  app.add_option("--log-path", o->log_path, "file for the container's output");
-  app.add_option("--console-socket", o->console_socket, "unix socket that receives the terminal");
+  app.add_option("--pid-file", o->pid_file, "file to write the container's pid to")->type_name("FILE");
+  app.add_option("--log-path", o->log_path, "file for the container's output")->type_name("FILE");
+  app.add_option("--console-socket", o->console_socket, "unix socket that receives the terminal")->type_name("SOCKET");
   app.add_option("ID", o->id, "name of the new container")->required();
   return [o](Context& context) {
     try {

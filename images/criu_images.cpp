@@ -16,7 +16,7 @@
 namespace ckpt {
 namespace {
 
-/// Protobuf wire format, varint fields only; others are skipped.
+/// Protobuf wire format: varint fields and embedded messages.
 class Message {
  public:
   explicit Message(std::string_view bytes) : bytes_(bytes) {}
@@ -26,6 +26,7 @@ class Message {
     const auto key = varint();
     if (!key) return std::nullopt;
     value_ = 0;
+    bytes_value_ = {};
     if ((*key & 7U) == 0) {
       const auto value = varint();
       if (!value) return std::nullopt;
@@ -36,6 +37,8 @@ class Message {
     return *key >> 3U;
   }
   std::uint64_t value() const { return value_; }
+  /// The embedded message of a length-delimited field.
+  Message message() const { return Message(bytes_value_); }
 
  private:
   std::optional<std::uint64_t> varint() {
@@ -52,11 +55,12 @@ class Message {
     std::uint64_t length = type == 1 ? 8 : type == 5 ? 4 : 0;
     if (type == 2) length = varint().value_or(bytes_.size() + 1);
     if ((length == 0 && type != 2) || length > bytes_.size()) return false;
+    bytes_value_ = bytes_.substr(0, length);
     bytes_.remove_prefix(length);
     return true;
   }
 
-  std::string_view bytes_;
+  std::string_view bytes_, bytes_value_;
   std::uint64_t value_ = 0;
 };
 
@@ -123,6 +127,20 @@ void check_page_sizes(const fs::path& images) {
                                                       error ? 0 : size, bytes))
         .with_hint("restore another checkpoint; this one is damaged");
   }
+}
+
+std::optional<double> frozen_seconds(const fs::path& stats_dump) {
+  const std::string file = read_file(stats_dump).value_or("");
+  Entries entries(file);
+  auto stats = entries.next();
+  if (!stats) return std::nullopt;
+  while (const auto field = stats->next()) {
+    if (*field != 1) continue;
+    Message dump = stats->message();
+    while (const auto inner = dump.next())
+      if (*inner == 2) return static_cast<double>(dump.value()) / 1e6;
+  }
+  return std::nullopt;
 }
 
 }  // namespace ckpt

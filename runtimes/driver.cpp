@@ -38,6 +38,12 @@ ContainerState corrected(ContainerState state) {
   return state;
 }
 
+std::string first_line(std::string text) {
+  text = text.substr(0, text.find('\n'));
+  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back())) != 0) text.pop_back();
+  return text;
+}
+
 /// `time="…" level=error msg="text"` -> text; other lines unchanged.
 std::string without_decoration(const std::string& line) {
   const std::size_t at = line.find(" msg=\"");
@@ -57,8 +63,8 @@ std::string without_decoration(const std::string& line) {
 }
 
 /// crun pretty-prints its JSON log: objects may span lines, so the stream is read object by object.
-std::string last_json_error(const std::string& log) {
-  std::string last;
+std::vector<std::string> json_errors(const std::string& log) {
+  std::vector<std::string> errors;
   std::string object;
   int depth = 0;
   bool quoted = false;
@@ -75,22 +81,18 @@ std::string last_json_error(const std::string& log) {
       const json entry = json::parse(object, nullptr, false);
       object.clear();
       if (entry.is_object() && (entry.value("level", json()) == "error" || entry.value("level", json()) == "fatal"))
-        if (const json text = entry.value("msg", json()); text.is_string()) last = text;
+        if (const json text = entry.value("msg", json()); text.is_string()) errors.push_back(first_line(text));
     }
   }
-  return last;
-}
-
-std::string first_line(std::string text) {
-  text = text.substr(0, text.find('\n'));
-  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back())) != 0) text.pop_back();
-  return text;
+  std::erase(errors, "");
+  return errors;
 }
 
 }  // namespace
 
-std::string last_error(const std::string& json_log, const std::string& standard_error) {
-  if (std::string text = last_json_error(json_log); !text.empty()) return first_line(text);
+std::string last_error(const std::string& json_log, const std::string& standard_error, bool first) {
+  if (const std::vector<std::string> logged = json_errors(json_log); !logged.empty())
+    return first ? logged.front() : logged.back();
   // A Go panic's first line is its message; what follows are goroutines.
   std::string last, warning;
   std::istringstream lines(standard_error);
@@ -190,7 +192,8 @@ Error Driver::failure(const std::string& what, const Command& command, const Res
   } else if (result.stopped_because) {
     error.message = fmt::format("{}: {} was stopped: {}", what, name, *result.stopped_because);
   } else {
-    const std::string said = last_error(log.empty() ? "" : read_file(log).value_or(""), result.err);
+    const std::string said =
+        last_error(log.empty() ? "" : read_file(log).value_or(""), result.err, table_.kind == RuntimeKind::runsc);
     error.message = fmt::format("{}: {} {}{}", what, name, describe(result.outcome), said.empty() ? "" : ": " + said);
     if (const Diagnosis known = diagnose_line(said); !known.meaning.empty()) {
       error.with_cause(said).with_hint(known.remedy);

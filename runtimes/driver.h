@@ -67,6 +67,7 @@ class Driver {
 /// Throws Error(runtime_failed) for text that is not what it should be.
 std::vector<ContainerState> parse_states(const std::string& text, const std::string& program);
 /// The last error that the runtime wrote: from its JSON log, else the last line of stderr without logrus' decoration.
-std::string last_error(const std::string& json_log, const std::string& standard_error);
+/// With `first`, the log's first one: runsc logs the cause before what followed from it.
+std::string last_error(const std::string& json_log, const std::string& standard_error, bool first = false);
 
 }  // namespace ckpt
