@@ -187,7 +187,7 @@ says() {
   local text
   same "" "$output"
   same 1 "$(printf '%s\n' "$stderr" | wc -l)"
-  if [[ ! $stderr =~ ^ckpt:\ [^A-Z] ]]; then
+  if [[ ! $stderr =~ ^ckpt:\ ([^A-Z]|ID\ ) ]]; then
     echo "not a lower-case message of ckpt's: $stderr" >&2
     return 1
   fi
