@@ -1,6 +1,5 @@
 #!/usr/bin/env bats
 # The life of one container: it runs, a checkpoint leaves it running, two stop it, and after each it goes on.
-# bats file_tags=any
 # shellcheck disable=SC2016 # conditions and jq programs for later
 
 load helpers

@@ -1,8 +1,8 @@
 # Each test has its own directory, runtime root, store and state, and containers named after it. teardown removes
 # all that and fails the test when ckpt or a runtime left anything: a process, a mount, a cgroup, a file.
 #
-# CKPT_TEST_RUNTIME is the runtime to test, a directory of build/runtimes. A file's tests say with the tags any, criu,
-# runc, crun and runsc which of them they are for.
+# CKPT_TEST_RUNTIME is the runtime to test, a directory of build/runtimes. criu.bats is for runc and crun; runc.bats,
+# crun.bats and runsc.bats for one kind, across.bats for several at once, all other files for each of them.
 # shellcheck shell=bash disable=SC2034,SC2016,SC2119,SC2120 # variables, conditions and jq programs for later; optional $1
 
 REPO=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
