@@ -186,18 +186,8 @@ void require_complete(const Work& work, const fs::path& images) {
 [[noreturn]] void dump_failed(const Context& context, const Work& work, const Command& command, const Result& result,
                               const fs::path& work_dir, const fs::path& scratch) {
   Error error = work.found.driver.failure(fmt::format("checkpoint of '{}' failed", work.state.id), command, result, scratch / "runtime.log");
-  const fs::path dump_log = work_dir / "dump.log";
-  if (const auto text = read_file(dump_log)) {
-    const fs::path kept = fs::path(context.globals.state_dir) / "failed" / (work.state.id + ".dump.log");
-    make_private_dirs(kept.parent_path());
-    write_file_atomic(kept, *text);
-    error.with_log(kept.string());
-    if (const auto known = diagnose_criu_log(*text)) {
-      error.with_cause(known->cause);
-      if (!known->remedy.empty()) error.with_hint(known->remedy);
-      error.message += "; " + (known->meaning.empty() ? known->cause : known->meaning);
-    }
-  }
+  explain_by_log(error, work_dir / "dump.log");
+  keep_log(context, error, work.state.id + ".dump.log");
   throw error;
 }
 

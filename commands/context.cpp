@@ -47,8 +47,12 @@ std::vector<Candidate> candidates(const Globals& globals, const Records& records
   return found;
 }
 
+/// --runtime, else whose name the program of --runtime-path has (/opt/crun-1.28), else the first that is installed.
 const RuntimeTable& chosen_runtime(const Globals& globals) {
   if (globals.runtime) return *runtime_named(*globals.runtime);
+  const std::string named = fs::path(globals.runtime_path.value_or("")).filename().string();
+  for (const RuntimeTable* row : all_runtimes())
+    if (named.starts_with(row->name)) return *row;
   for (const RuntimeTable* row : all_runtimes())
     if (find_program(row->name)) return *row;
   throw Error(ErrorCode::unsupported, "none of runc, crun and runsc is installed")

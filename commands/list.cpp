@@ -58,7 +58,7 @@ std::vector<Answer> ask_all(const Context& context, const std::vector<Record>& r
   std::vector<Answer> answers;
   for (const Root& root : known_roots(extra)) {
     if (context.globals.root && root.path != extra.front()) continue;
-    if (!root.error.empty()) answers.push_back({root, RuntimeKind::runc, {}, root.error});
+    if (!root.error.empty()) answers.push_back({root, RuntimeKind::runc, {}, {}});
     for (const RuntimeKind kind : root.kinds)
       if (!context.globals.runtime || table_of(kind).name == *context.globals.runtime)
         asked.push_back(std::async(std::launch::async, [&context, &records, root, kind] { return ask(context, root, kind, records); }));
@@ -137,7 +137,9 @@ int list_containers(Context& context, const ListOptions& o) {
   const std::vector<Record> records = context.records.all();
   std::vector<Row> rows;
   for (const Answer& answer : ask_all(context, records)) {
-    if (!answer.error.empty())
+    if (!answer.root.error.empty())
+      context.out.warn(fmt::format("could not read '{}': {}", answer.root.path, answer.root.error));
+    else if (!answer.error.empty())
       context.out.warn(fmt::format("could not list {} in '{}': {}", table_of(answer.kind).name, answer.root.path, answer.error));
     for (const ContainerState& state : answer.states) rows.push_back(row_of(context, answer, state, records));
   }

@@ -35,4 +35,15 @@ void recover(const Context& context, const Driver& driver, const std::string& id
   }
 }
 
+void keep_log(const Context& context, Error& error, const std::string& name) {
+  if (error.log.empty()) return;
+  constexpr std::size_t kKept = 8U << 20U;
+  const auto text = read_file(error.log, kKept);
+  if (!text) return;
+  const fs::path kept = fs::path(context.globals.state_dir) / "failed" / name;
+  make_private_dirs(kept.parent_path());
+  write_file_atomic(kept, *text);
+  error.with_log(kept.string());
+}
+
 }  // namespace ckpt

@@ -16,4 +16,7 @@ std::string note_text(const std::string& verb, const CheckpointNote& note);
 /// Resumes what a dead holder left paused and removes its unpublished image; says so with warn().
 void recover(const Context& context, const Driver& driver, const std::string& id, const std::string& left_behind);
 
+/// Copies the log that a failure names to STATE/failed/NAME, where no later command removes it (its first 8 MiB).
+void keep_log(const Context& context, Error& error, const std::string& name);
+
 }  // namespace ckpt

@@ -219,16 +219,6 @@ void prepare_files(const Plan& plan) {
   write_file_atomic(plan.files.home / "criu.conf", text);
 }
 
-/// Keeps the log of a failure where no later command removes it.
-void keep_log(const Context& context, Error& error, const std::string& id) {
-  if (error.log.empty() || !fs::exists(error.log)) return;
-  const fs::path kept = fs::path(context.globals.state_dir) / "failed" / (id + ".restore.log");
-  make_private_dirs(kept.parent_path());
-  constexpr std::size_t kKept = 1U << 20U;
-  write_file_atomic(kept, read_file(error.log, kKept).value_or(""));
-  error.with_log(kept.string());
-}
-
 /// A restore can report success of a process that is dead already: the container is asked, and so is /proc.
 void verify(const Context& context, const Plan& plan) {
   const auto state = plan.driver.state(plan.record.id);
@@ -281,7 +271,7 @@ int restore_container(const Context& context, const RestoreOptions& o) {
       return run_to_its_end(context, plan.driver, plan.record, launch_of(context, plan), o.pid_file, std::move(lock));
     return restore_detached(context, o, plan, begin);
   } catch (Error& error) {
-    keep_log(context, error, id);
+    keep_log(context, error, id + ".restore.log");
     if (error.code != ErrorCode::verify_failed) context.records.remove(plan.record);
     throw;
   }

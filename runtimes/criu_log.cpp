@@ -1,7 +1,11 @@
 // Signatures of CRIU's and runsc's failures, with their meaning and remedy; each seen on a real program.
 #include "runtimes/criu_log.h"
 
+#include <fmt/format.h>
+
 #include <array>
+
+#include "runtimes/fs.h"
 
 namespace ckpt {
 namespace {
@@ -85,6 +89,17 @@ std::optional<Diagnosis> diagnose_criu_log(std::string_view log) {
     if (line.find("Error (") != std::string_view::npos && !benign(line)) return diagnose_line(line);
   }
   return std::nullopt;
+}
+
+void explain_by_log(Error& error, const fs::path& log) {
+  const auto text = read_file(log);
+  if (!text) return;
+  error.with_log(log.string());
+  const auto known = diagnose_criu_log(*text);
+  if (!known) return;
+  error.with_cause(known->cause);
+  if (!known->remedy.empty()) error.with_hint(known->remedy);
+  error.message += fmt::format("; {}", known->meaning.empty() ? known->cause : known->meaning);
 }
 
 }  // namespace ckpt

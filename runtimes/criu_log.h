@@ -1,8 +1,11 @@
 // Reading CRIU's logs for the user: the first causal line, what it means, what to do.
 #pragma once
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
+
+#include "runtimes/error.h"
 
 namespace ckpt {
 
@@ -17,5 +20,8 @@ struct Diagnosis {
 std::optional<Diagnosis> diagnose_criu_log(std::string_view log);
 /// What is known about one line of any program's log.
 Diagnosis diagnose_line(std::string_view line);
+
+/// Tells in `error` what the log file says: its path, cause, meaning and remedy. Nothing happens without the file.
+void explain_by_log(Error& error, const std::filesystem::path& log);
 
 }  // namespace ckpt

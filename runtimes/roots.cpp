@@ -51,7 +51,7 @@ Root look_into(const std::string& path) {
   std::error_code error;
   fs::directory_iterator entries(path, error);
   if (error) {
-    root.error = error.message();
+    root.error = errno_text(error.value());
     return root;
   }
   for (const fs::directory_iterator end; !error && entries != end; entries.increment(error))

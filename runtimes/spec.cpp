@@ -70,6 +70,8 @@ void check_shape(const json& spec, const std::string& name) {
   for (const json& mount : spec.value("mounts", json::array()))
     if (!mount.is_object() || !mount.value("destination", json()).is_string())
       invalid(name, "a mount has no destination");
+    else if (!mount.value("options", json::array()).is_array())
+      invalid(name, "the options of a mount are not a list");
   if (spec.contains("linux") && !spec["linux"].is_object()) invalid(name, "linux is not an object");
 }
 

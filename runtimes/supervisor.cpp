@@ -26,7 +26,7 @@ using std::chrono::milliseconds;
 
 constexpr std::size_t kEarlyLimit = 1U << 20U;
 constexpr std::uintmax_t kRunawayLog = 16U << 20U;
-constexpr std::uintmax_t kAnyLog = 1U << 30U;
+constexpr std::uintmax_t kAnyLog = 256U << 20U;
 constexpr int kForwarded[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGCONT, SIGWINCH, SIGCHLD};
 
 /// CRIU's restorer reads a truncated pages image for ever and writes a line each time (facts: 30 MB/s of log).
@@ -35,9 +35,9 @@ std::optional<std::string> runaway(const std::string& log) {
   const std::uintmax_t size = fs::file_size(log, error);
   if (error || size < kRunawayLog) return std::nullopt;
   const std::string tail = read_tail(log, 4096);
-  if (tail.find("Preadv") != std::string::npos && tail.find("returned 0") != std::string::npos)
+  if (tail.find("Advanced iov 0 bytes") != std::string::npos || tail.find("returned 0\n") != std::string::npos)
     return "the image's memory pages are cut short, CRIU would read them for ever";
-  if (size > kAnyLog) return fmt::format("its log '{}' grew beyond 1 GiB", log);
+  if (size > kAnyLog) return fmt::format("its log '{}' grew beyond 256 MiB", log);
   return std::nullopt;
 }
 
@@ -189,11 +189,7 @@ void Supervisor::run_step(const Launch::Step& step) {
   if (result.err.empty()) result.err = early_;
   if (!record_.stdio_pipes) result.err += read_tail(records_.directory(record_) / "runtime.err", 64U << 10U);
   Error error = driver_.failure(fmt::format("{} of '{}' failed", step.verb, record_.id), command, result, launch_.runtime_log);
-  if (const auto known = diagnose_criu_log(launch_.criu_log.empty() ? "" : read_file(launch_.criu_log).value_or(""))) {
-    error.with_cause(known->cause).with_log(launch_.criu_log);
-    if (!known->remedy.empty()) error.with_hint(known->remedy);
-    error.message += fmt::format("; {}", known->meaning.empty() ? known->cause : known->meaning);
-  }
+  if (!launch_.criu_log.empty()) explain_by_log(error, launch_.criu_log);
   if (result.stopped_because) error.code = ErrorCode::image_invalid;
   throw error;
 }
