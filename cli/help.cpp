@@ -6,7 +6,9 @@
 namespace ckpt {
 namespace {
 
-bool is_verb(const CLI::App* app) { return app->get_parent() != nullptr; }
+bool is_verb(const CLI::App* app) {
+  return app->get_parent() != nullptr;
+}
 
 const char* behind_dashes(const std::string& verb) {
   if (verb == "run") return " [-- ARG...]";
@@ -19,7 +21,6 @@ const char* behind_dashes(const std::string& verb) {
 HelpFormatter::HelpFormatter() {
   label("OPTIONS", "OPTION...");
   label("SUBCOMMAND", "COMMAND");
-  label("Subcommands", "Commands");
 }
 
 std::string HelpFormatter::make_usage(const CLI::App* app, std::string name) const {
@@ -34,12 +35,14 @@ std::string HelpFormatter::make_option_opts(const CLI::Option* option) const {
   const std::string type = option->get_type_name();
   const std::size_t colon = type.find(':');
   const std::string shown = colon == std::string::npos ? type : type.substr(colon + 1);
-  return shown == "TEXT" ? "" : " " + shown;
+  return shown.empty() || shown == "TEXT" ? "" : " " + shown;
 }
 
 std::string HelpFormatter::make_footer(const CLI::App* app) const {
   if (!is_verb(app)) return "'ckpt COMMAND --help' shows a command's own options, 'man ckpt' the manual.\n";
-  return fmt::format("'ckpt --help' shows the global options, which also stand here; 'man ckpt-{}' the manual.\n", app->get_name());
+  return fmt::format(
+      "'ckpt --help' shows the global options, which also stand here; 'man ckpt-{}' the manual.\n",
+      app->get_name());
 }
 
 }  // namespace ckpt

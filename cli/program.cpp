@@ -1,7 +1,7 @@
-// From argv to an exit status: parse with CLI11, answer mistakes in our own words, run the command, print its error.
+// From argv to an exit status: parse with CLI11, answer mistakes in our own words, run the command, print its
+// error.
 #include "cli/program.h"
 
-#include <fcntl.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -54,24 +54,44 @@ std::vector<std::string> verb_names() {
   return names;
 }
 
+/// Whether a word that CLI11 left over stands where the command should: `images list` is no `list`.
+bool is_first_word(const std::string& word, const CommandLine& line) {
+  const std::vector<std::string> names = verb_names();
+  const auto place = [&](const std::string& one) {
+    return std::find(line.words.begin(), line.words.end(), one);
+  };
+  return !word.starts_with('-') && std::all_of(names.begin(), names.end(), [&](const std::string& name) {
+    return place(word) < place(name) || place(name) == line.words.end();
+  });
+}
+
 /// What CLI11 left over: an unknown option or a word too many.
 Error unexpected(const CLI::App& app, const CLI::App* verb, const std::string& word) {
-  const std::string help = verb != nullptr ? fmt::format("'ckpt {} --help' shows the options", verb->get_name()) : "'ckpt --help' shows the commands";
+  const std::string help = verb != nullptr
+                               ? fmt::format("'ckpt {} --help' shows the options", verb->get_name())
+                               : "'ckpt --help' shows the commands";
   if (!word.starts_with('-')) {
     if (verb == nullptr)
-      return Error(ErrorCode::usage, fmt::format("unknown command '{}'{}", word, did_you_mean(word, verb_names()))).with_hint(help);
-    return Error(ErrorCode::usage, fmt::format("{}: unexpected argument '{}'", verb->get_name(), word)).with_hint(help);
+      return Error(ErrorCode::usage,
+                   fmt::format("unknown command '{}'{}", word, did_you_mean(word, verb_names())))
+          .with_hint(help);
+    const bool takes_payload = verb->get_name() == "run" || verb->get_name() == "exec";
+    return Error(ErrorCode::usage, fmt::format("{}: unexpected argument '{}'", verb->get_name(), word))
+        .with_hint(takes_payload ? "the container's command stands behind '--'" : help);
   }
   std::vector<std::string> names = option_names(app);
   if (verb != nullptr)
     for (const std::string& name : option_names(*verb)) names.push_back(name);
   const std::string flag = word.substr(0, word.find('='));
-  return Error(ErrorCode::usage, fmt::format("unknown option '{}'{}", flag, did_you_mean(flag, names))).with_hint(help);
+  return Error(ErrorCode::usage, fmt::format("unknown option '{}'{}", flag, did_you_mean(flag, names)))
+      .with_hint(help);
 }
 
 /// CLI11's first line, in lower case as our own messages are (but for the positional ID).
 std::string plain(std::string text) {
   text = text.substr(0, text.find('\n'));
+  if (text.starts_with('-') && text.ends_with(" missing"))
+    return text.substr(0, text.find(':')) + " needs a value";
   if (text.size() > 1 && std::islower(static_cast<unsigned char>(text[1])) != 0)
     text[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[0])));
   return text;
@@ -88,12 +108,13 @@ struct Invocation {
     app.formatter(std::make_shared<HelpFormatter>());
     app.require_subcommand(0, 1);
     app.fallthrough();
-    app.set_version_flag("--version", "ckpt " CKPT_VERSION);
+    app.set_version_flag("--version", "ckpt " CKPT_VERSION, "show the version");
     app.set_help_flag("-h,--help", "show this help");
     declare_globals(app, globals);
     for (const VerbRow& row : verbs()) {
       CLI::App* verb = app.add_subcommand(std::string(row.name), std::string(row.summary));
       verb->fallthrough();
+      verb->group("Commands");
       verb->set_help_flag("-h,--help", "show this help");
       actions.emplace_back(verb, row.declare(*verb));
       rows.push_back(&row);
@@ -111,8 +132,10 @@ struct Invocation {
     for (auto& [verb, action] : actions) verb->allow_extras();
     app.parse(reversed);
     const std::vector<std::string> left = app.remaining(true);
-    if (!left.empty()) throw unexpected(app, chosen(), left.front());
-    if (chosen() == nullptr) throw Error(ErrorCode::usage, "no command").with_hint("'ckpt --help' shows the commands");
+    if (!left.empty())
+      throw unexpected(app, is_first_word(left.front(), line) ? nullptr : chosen(), left.front());
+    if (chosen() == nullptr)
+      throw Error(ErrorCode::usage, "no command").with_hint("'ckpt --help' shows the commands");
   }
 };
 
@@ -130,7 +153,8 @@ int run_action(Invocation& invocation, const CommandLine& line) {
     if (line.has_payload && name != "run" && name != "exec")
       throw Error(ErrorCode::usage, fmt::format("{} takes nothing behind '--'", name));
     if (invocation.rows[i]->needs_root && ::geteuid() != 0)
-      throw Error(ErrorCode::unsupported, fmt::format("ckpt {} needs root", name)).with_hint("run it with sudo");
+      throw Error(ErrorCode::unsupported, fmt::format("ckpt {} needs root", name))
+          .with_hint("run it with sudo");
     const int status = action(context);
     if (std::fflush(stdout) != 0)
       throw Error(ErrorCode::runtime_failed, "cannot write to standard output: " + errno_text(errno));
@@ -148,10 +172,12 @@ void open_standard_streams() {
 
 bool asks_for_json(const CommandLine& line) {
   const std::string set = environment_variable("CKPT_JSON").value_or("false");
-  return std::find(line.words.begin(), line.words.end(), "--json") != line.words.end() || (set != "false" && set != "0");
+  return std::find(line.words.begin(), line.words.end(), "--json") != line.words.end() ||
+         (set != "false" && set != "0");
 }
 
-/// A standard stream that is closed (cron, daemons) would become the next file that is opened: a lock, an image.
+/// A standard stream that is closed (cron, daemons) would become the next file that is opened: a lock, an
+/// image.
 void open_missing_streams() {
   for (int fd = 0; fd <= 2; ++fd)
     if (::fcntl(fd, F_GETFD) < 0) ::open("/dev/null", O_RDWR);
@@ -161,7 +187,8 @@ int help_or_usage(const CLI::ParseError& error, Invocation& invocation, bool jso
   if (error.get_exit_code() == 0) return invocation.app.exit(error);
   Error wrong(ErrorCode::usage, plain(error.what()));
   const CLI::App* verb = invocation.chosen();
-  wrong.with_hint(verb != nullptr ? fmt::format("'ckpt {} --help' shows the options", verb->get_name()) : "'ckpt --help' shows the commands");
+  wrong.with_hint(verb != nullptr ? fmt::format("'ckpt {} --help' shows the options", verb->get_name())
+                                  : "'ckpt --help' shows the commands");
   print_error(wrong, json);
   return wrong.status();
 }

@@ -19,21 +19,25 @@ void delete_ended(const Context& context, const Driver& driver, const Record& re
   }
 }
 
-/// A container whose process ended is deleted, as `runc run` does; one that a checkpoint stopped has been already.
+/// A container whose process ended is deleted, as `runc run` does; one that a checkpoint stopped has been
+/// already.
 int stay_with(const Context& context, const Driver& driver, const Record& record, Supervisor& supervisor) {
   const ExitRecord exit = supervisor.serve();
   if (!exit.checkpointed_to.empty()) {
-    context.out.warn(fmt::format("container '{}' was stopped by the checkpoint '{}'", record.id, exit.checkpointed_to));
+    context.out.warn(
+        fmt::format("container '{}' was stopped by the checkpoint '{}'", record.id, exit.checkpointed_to));
     return 137;
   }
   delete_ended(context, driver, record);
-  if (!exit.status) throw Error(ErrorCode::runtime_failed, fmt::format("the exit status of '{}' was lost", record.id));
+  if (!exit.status)
+    throw Error(ErrorCode::runtime_failed, fmt::format("the exit status of '{}' was lost", record.id));
   return *exit.status;
 }
 
 }  // namespace
 
-LaunchFiles launch_files(const Context& context, const Record& record, const std::optional<std::string>& console_socket) {
+LaunchFiles launch_files(const Context& context, const Record& record,
+                         const std::optional<std::string>& console_socket) {
   const fs::path home = context.records.directory(record);
   LaunchFiles files{.home = home,
                     .bundle = home / "bundle",
@@ -61,6 +65,11 @@ int run_to_its_end(const Context& context, const Driver& driver, const Record& r
   write_pid_file(pid_file, supervisor.bring_up());
   lock.reset();
   return stay_with(context, driver, record, supervisor);
+}
+
+void say_steps(const Context& context, const Driver& driver, const Launch& launch) {
+  for (const Launch::Step& step : launch.steps)
+    context.out.detail("run: " + shell_quote(driver.logged(step.verb, step.args, launch.runtime_log).argv()));
 }
 
 void write_pid_file(const std::optional<std::string>& path, pid_t pid) {

@@ -20,14 +20,18 @@ struct LaunchFiles {
 };
 
 /// Where things will be; makes nothing.
-LaunchFiles launch_files(const Context& context, const Record& record, const std::optional<std::string>& console_socket);
+LaunchFiles launch_files(const Context& context, const Record& record,
+                         const std::optional<std::string>& console_socket);
 /// Makes the record's directory with our copy of the configuration.
 void write_bundle(const LaunchFiles& files, const nlohmann::json& spec);
 
-/// Attached: brings it up in this process (`lock` is let go when it runs), relays until its end, deletes it as `runc run`
-/// does. Returns the container's own status; 137 when a checkpoint stopped it.
+/// Attached: brings it up in this process (`lock` is let go when it runs), relays until its end, deletes it
+/// as `runc run` does. Returns the container's own status; 137 when a checkpoint stopped it.
 int run_to_its_end(const Context& context, const Driver& driver, const Record& record, const Launch& launch,
                    const std::optional<std::string>& pid_file, std::unique_ptr<ContainerLock> lock);
+
+/// For --verbose: what the monitor is about to run, since it cannot say so itself.
+void say_steps(const Context& context, const Driver& driver, const Launch& launch);
 
 /// Writes the user's --pid-file.
 void write_pid_file(const std::optional<std::string>& path, pid_t pid);

@@ -55,7 +55,9 @@ Image choose_image(const Context& context, const RestoreOptions& o) {
 RuntimeKind kind_of_image(const Context& context, const fs::path& images) {
   if (fs::exists(images / "checkpoint.img")) return RuntimeKind::runsc;
   if (!fs::exists(images / "inventory.img"))
-    throw Error(ErrorCode::image_invalid, fmt::format("'{}' holds no complete image: neither inventory.img nor checkpoint.img", images.string()))
+    throw Error(ErrorCode::image_invalid,
+                fmt::format("'{}' holds no complete image: neither inventory.img nor checkpoint.img",
+                            images.string()))
         .with_hint("a dump that failed leaves such a directory; take the checkpoint again");
   const RuntimeTable* asked = context.globals.runtime ? runtime_named(*context.globals.runtime) : nullptr;
   return asked != nullptr ? asked->kind : RuntimeKind::runc;
@@ -67,11 +69,13 @@ void check_image(const Image& image) {
 }
 
 Driver choose_driver(const Context& context, const Image& image) {
-  const RuntimeKind kind = image.manifest ? image.manifest->target.kind : kind_of_image(context, image.runtime_images());
+  const RuntimeKind kind =
+      image.manifest ? image.manifest->target.kind : kind_of_image(context, image.runtime_images());
   const RuntimeTable& table = table_of(kind);
   if (context.globals.runtime && table.name != *context.globals.runtime)
-    throw Error(ErrorCode::host_incompatible, fmt::format("the image in '{}' was made by {}; {} cannot restore it",
-                                                          image.directory.string(), table.name, *context.globals.runtime))
+    throw Error(ErrorCode::host_incompatible,
+                fmt::format("the image in '{}' was made by {}; {} cannot restore it",
+                            image.directory.string(), table.name, *context.globals.runtime))
         .with_runtime(std::string(table.name))
         .with_hint(fmt::format("leave --runtime out, or say --runtime {}", table.name));
   return context.driver_for_new(kind, image.manifest ? std::optional(image.manifest->target) : std::nullopt);
@@ -82,14 +86,17 @@ void check_version(const Context& context, const Image& image, const Driver& dri
   if (!image.manifest || driver.target().kind != RuntimeKind::runsc) return;
   const std::string now = driver.version();
   if (now == image.manifest->runtime_version) return;
-  throw Error(ErrorCode::host_incompatible, fmt::format("the image was made by runsc {}, '{}' is {}",
-                                                        image.manifest->runtime_version, driver.target().path, now))
+  throw Error(ErrorCode::host_incompatible,
+              fmt::format("the image was made by runsc {}, '{}' is {}", image.manifest->runtime_version,
+                          driver.target().path, now))
       .with_runtime("runsc")
-      .with_hint(context.globals.runtime_path ? "name that version with --runtime-path" : "install that version, or name it with --runtime-path");
+      .with_hint(context.globals.runtime_path ? "name that version with --runtime-path"
+                                              : "install that version, or name it with --runtime-path");
 }
 
-/// The configuration to restore with: what the container ran with, in the bundle that the user has (now). Another
-/// config.json than the one of the checkpoint restores "successfully" and wrongly (facts 2.4), so it is refused.
+/// The configuration to restore with: what the container ran with, in the bundle that the user has (now).
+/// Another config.json than the one of the checkpoint restores "successfully" and wrongly (facts 2.4), so it
+/// is refused.
 json choose_spec(const RestoreOptions& o, const Image& image, RuntimeKind kind, Record& record) {
   const bool forced = o.force.value_or(false);
   const std::string directory = o.bundle ? *o.bundle : image.manifest ? image.manifest->bundle : ".";
@@ -101,8 +108,9 @@ json choose_spec(const RestoreOptions& o, const Image& image, RuntimeKind kind, 
   if (!image.manifest) return spec;
   if (record.config_digest != image.manifest->config_digest) {
     if (forced) return spec;
-    throw Error(ErrorCode::host_incompatible, fmt::format("'{}' is not the configuration that '{}' was checkpointed with",
-                                                          name, image.manifest->id))
+    throw Error(ErrorCode::host_incompatible,
+                fmt::format("'{}' is not the configuration that '{}' was checkpointed with", name,
+                            image.manifest->id))
         .with_hint("name the bundle of the checkpoint with --bundle, or --force to restore into this one");
   }
   const auto kept = read_file(image.directory / "spec.dump");
@@ -116,7 +124,8 @@ Record new_record(const Context& context, const RestoreOptions& o, const Image& 
   Record record;
   record.id = !o.id.empty() ? o.id : image.manifest ? image.manifest->id : "";
   if (record.id.empty())
-    throw Error(ErrorCode::usage, "the image does not say whose it is; name the container").with_hint("ckpt restore --image-path DIR ID");
+    throw Error(ErrorCode::usage, "the image does not say whose it is; name the container")
+        .with_hint("ckpt restore --image-path DIR ID");
   validate_id(record.id);
   record.target = driver.target();
   record.created = now_rfc3339();
@@ -155,7 +164,8 @@ Plan make_plan(const Context& context, const RestoreOptions& o) {
   Driver driver = choose_driver(context, image);
   check_version(context, image, driver);
   if (driver.table().uses_criu && !find_program("criu"))
-    throw Error(ErrorCode::unsupported, "criu is not installed; runc and crun need it to restore").with_hint("looked in " + search_path());
+    throw Error(ErrorCode::unsupported, "criu is not installed; runc and crun need it to restore")
+        .with_hint("looked in " + search_path());
   Record record = new_record(context, o, image, driver);
   json spec = choose_spec(o, image, driver.target().kind, record);
   require_bind_sources(spec);
@@ -171,7 +181,7 @@ Plan make_plan(const Context& context, const RestoreOptions& o) {
   opts.detach = true;
   if (!files.console_socket.empty()) opts.console_socket = files.console_socket;
   Delivery delivery = restore_delivery(driver.dialect("restore"), opts, record.id);
-  return {std::move(image), std::move(driver), std::move(record), std::move(spec),
+  return {std::move(image), std::move(driver), std::move(record),   std::move(spec),
           std::move(files), std::move(opts),   std::move(delivery), work_dir};
 }
 
@@ -182,15 +192,18 @@ Launch launch_of(const Context& context, const Plan& plan) {
   if (plan.files.own_console) launch.console_socket = plan.files.console_socket;
   launch.runtime_log = plan.files.runtime_log.string();
   if (plan.driver.table().uses_criu) launch.criu_log = (plan.work_dir / "restore.log").string();
-  if (!plan.delivery.criu_config.empty()) launch.env["CRIU_CONFIG_FILE"] = (plan.files.home / "criu.conf").string();
-  launch.timeout_ms = static_cast<int>(std::chrono::milliseconds(context.timeout_or(seconds(600)).value_or(seconds(0))).count());
+  if (!plan.delivery.criu_config.empty())
+    launch.env["CRIU_CONFIG_FILE"] = (plan.files.home / "criu.conf").string();
+  launch.timeout_ms = static_cast<int>(
+      std::chrono::milliseconds(context.timeout_or(seconds(600)).value_or(seconds(0))).count());
   launch.is_restore = true;
   return launch;
 }
 
 std::vector<Argv> planned_commands(const Plan& plan, const RestoreOptions& o) {
   std::vector<Argv> commands;
-  if (o.replace.value_or(false) && holders(plan.driver.target().root, plan.record.id).contains(plan.driver.target().kind))
+  if (o.replace.value_or(false) &&
+      holders(plan.driver.target().root, plan.record.id).contains(plan.driver.target().kind))
     commands.push_back(plan.driver.command("delete", {"--force", plan.record.id}).argv());
   commands.push_back(plan.driver.logged("restore", plan.delivery.args, plan.files.runtime_log).argv());
   return commands;
@@ -202,7 +215,8 @@ void free_the_id(const Context& context, const Plan& plan, bool replace) {
   const auto state = plan.driver.state(id);
   if (!state) return;
   if (!replace)
-    throw Error(ErrorCode::conflict, fmt::format("container '{}' exists already and is {}", id, state->status))
+    throw Error(ErrorCode::conflict,
+                fmt::format("container '{}' exists already and is {}", id, state->status))
         .with_runtime(std::string(plan.driver.table().name))
         .with_hint("--replace removes it first; another id restores beside it");
   const auto record = context.records.load(plan.driver.target().kind, plan.driver.target().root, id);
@@ -225,18 +239,23 @@ void verify(const Context& context, const Plan& plan) {
   if (state && (state->status == "running" || state->status == "paused") && alive(state->pid)) return;
   const auto exit = context.records.exit(plan.record);
   if (exit && exit->status && *exit->status < 128) {
-    context.out.warn(fmt::format("'{}' ran on and ended at once with status {}", plan.record.id, *exit->status));
+    context.out.warn(
+        fmt::format("'{}' ran on and ended at once with status {}", plan.record.id, *exit->status));
     return;
   }
-  throw Error(ErrorCode::verify_failed, fmt::format("{} reported the restore of '{}' done, but the container is {}",
-                                                    plan.driver.table().name, plan.record.id, state ? state->status : "gone"))
+  throw Error(ErrorCode::verify_failed,
+              fmt::format("{} reported the restore of '{}' done, but the container is {}",
+                          plan.driver.table().name, plan.record.id, state ? state->status : "gone"))
       .with_runtime(std::string(plan.driver.table().name))
       .with_hint("'ckpt logs' may tell why it ended");
 }
 
-int restore_detached(const Context& context, const RestoreOptions& o, const Plan& plan, Clock::time_point begin) {
+int restore_detached(const Context& context, const RestoreOptions& o, const Plan& plan,
+                     Clock::time_point begin) {
+  const Launch launch = launch_of(context, plan);
+  say_steps(context, plan.driver, launch);
   const auto launching = Clock::now();
-  const pid_t pid = start_monitor(context.records, plan.record, launch_of(context, plan));
+  const pid_t pid = start_monitor(context.records, plan.record, launch);
   const double runtime = std::chrono::duration<double>(Clock::now() - launching).count();
   write_pid_file(o.pid_file, pid);
   verify(context, plan);
@@ -244,12 +263,14 @@ int restore_detached(const Context& context, const RestoreOptions& o, const Plan
     context.out.line(plan.record.id);
     return 0;
   }
-  context.out.document({{"id", plan.record.id},
-                        {"runtime", plan.driver.table().name},
-                        {"pid", pid},
-                        {"image", plan.image.directory.string()},
-                        {"verified", true},
-                        {"seconds", {{"total", std::chrono::duration<double>(Clock::now() - begin).count()}, {"runtime", runtime}}}});
+  context.out.document(
+      {{"id", plan.record.id},
+       {"runtime", plan.driver.table().name},
+       {"pid", pid},
+       {"image", plan.image.directory.string()},
+       {"verified", true},
+       {"seconds",
+        {{"total", std::chrono::duration<double>(Clock::now() - begin).count()}, {"runtime", runtime}}}});
   return 0;
 }
 
@@ -262,13 +283,15 @@ int restore_container(const Context& context, const RestoreOptions& o) {
     context.print_plan(planned_commands(plan, o));
     return 0;
   }
-  auto lock = std::make_unique<ContainerLock>(context.lock_file(plan.driver.target(), id), "restore", seconds(0));
+  auto lock =
+      std::make_unique<ContainerLock>(context.lock_file(plan.driver.target(), id), "restore", seconds(0));
   recover(context, plan.driver, id, lock->left_behind());
   free_the_id(context, plan, o.replace.value_or(false));
   prepare_files(plan);
   try {
     if (plan.record.attached)
-      return run_to_its_end(context, plan.driver, plan.record, launch_of(context, plan), o.pid_file, std::move(lock));
+      return run_to_its_end(context, plan.driver, plan.record, launch_of(context, plan), o.pid_file,
+                            std::move(lock));
     return restore_detached(context, o, plan, begin);
   } catch (Error& error) {
     keep_log(context, error, id + ".restore.log");
@@ -283,22 +306,28 @@ Action declare_restore(CLI::App& app) {
   auto o = std::make_shared<RestoreOptions>();
   app.add_option("--image-path", o->image_path, "directory with the images")->type_name("DIR");
   app.add_option("--from", o->from, "checkpoint in the store: ID@latest, ID@TIMESTAMP")->type_name("NAME");
-  app.add_option("-b,--bundle", o->bundle, "bundle to restore into (default: the one of the checkpoint)")->type_name("DIR");
+  app.add_option("-b,--bundle", o->bundle, "bundle to restore into (default: the one of the checkpoint)")
+      ->type_name("DIR");
   app.add_option("--work-path,--work-dir", o->work_path, "directory for CRIU's logs")->type_name("DIR");
   add_switch(app, "-d,--detach", o->detach, "return when it runs again");
   app.add_option("--pid-file", o->pid_file, "file to write the container's pid to")->type_name("FILE");
-  app.add_option("--log-path", o->log_path, "file for the container's output (default: its log goes on)")->type_name("FILE");
-  app.add_option("--console-socket", o->console_socket, "unix socket that receives the terminal")->type_name("SOCKET");
-  add_switch(app, "--tcp-established,--allow-open-tcp", o->opts.allow_open_tcp, "restore established TCP connections");
+  app.add_option("--log-path", o->log_path, "file for the container's output (default: its log goes on)")
+      ->type_name("FILE");
+  app.add_option("--console-socket", o->console_socket, "unix socket that receives the terminal")
+      ->type_name("SOCKET");
+  add_switch(app, "--tcp-established,--allow-open-tcp", o->opts.allow_open_tcp,
+             "restore established TCP connections");
   add_switch(app, "--tcp-close", o->opts.tcp_close, "restore TCP sockets closed");
   add_switch(app, "--link-remap", o->opts.link_remap, "the image has deleted files that had another name");
   add_switch(app, "--file-locks", o->opts.file_locks, "restore file locks");
   add_switch(app, "--ext-unix-sk", o->opts.ext_unix_sk, "the image has unix sockets connected outside");
   add_switch(app, "--shell-job", o->opts.shell_job, "the image has a terminal of the host");
-  app.add_option("--manage-cgroups-mode", o->opts.manage_cgroups, "what CRIU does with cgroups")->check(one_of({"soft", "full", "strict", "ignore"}));
+  app.add_option("--manage-cgroups-mode", o->opts.manage_cgroups, "what CRIU does with cgroups")
+      ->check(one_of({"soft", "full", "strict", "ignore"}));
   add_switch(app, "--replace", o->replace, "remove a container of that id first");
   add_switch(app, "--force", o->force, "restore although the bundle's config.json is another");
-  app.add_option("ID", o->id, "container; its newest checkpoint, or the new name with --from and --image-path");
+  app.add_option("ID", o->id,
+                 "container; its newest checkpoint, or the new name with --from and --image-path");
   return [o](Context& context) {
     try {
       return restore_container(context, *o);

@@ -22,7 +22,8 @@ struct RunOptions {
   std::optional<std::string> pid_file, log_path, console_socket;
 };
 
-Record new_record(const Context& context, const RunOptions& o, const Target& target, const Bundle& bundle, bool terminal) {
+Record new_record(const Context& context, const RunOptions& o, const Target& target, const Bundle& bundle,
+                  bool terminal) {
   Record record{.id = o.id,
                 .target = target,
                 .bundle = bundle.directory.string(),
@@ -40,7 +41,8 @@ Record new_record(const Context& context, const RunOptions& o, const Target& tar
 }
 
 Launch plan_launch(const Context& context, const Record& record, const LaunchFiles& files) {
-  RunOpts opts{.bundle_path = files.bundle.string(), .pid_file = files.pid_file.string(), .console_socket = {}};
+  RunOpts opts{
+      .bundle_path = files.bundle.string(), .pid_file = files.pid_file.string(), .console_socket = {}};
   if (!files.console_socket.empty()) opts.console_socket = files.console_socket;
   Launch launch;
   launch.steps = {{"create", create_args(opts, record.id)}, {"start", {record.id}}};
@@ -51,20 +53,24 @@ Launch plan_launch(const Context& context, const Record& record, const LaunchFil
   return launch;
 }
 
-/// runsc destroys the metadata of a running container when it is asked to create its id again (facts 2.1), so no
-/// runtime is ever asked.
+/// runsc destroys the metadata of a running container when it is asked to create its id again (facts 2.1), so
+/// no runtime is ever asked.
 void refuse_existing(const Driver& driver, const std::string& id) {
   if (!holders(driver.target().root, id).contains(driver.target().kind)) return;
-  throw Error(ErrorCode::conflict, fmt::format("container '{}' exists already in '{}'", id, driver.target().root))
+  throw Error(ErrorCode::conflict,
+              fmt::format("container '{}' exists already in '{}'", id, driver.target().root))
       .with_runtime(std::string(driver.table().name))
       .with_hint(fmt::format("'ckpt delete --force {}' removes it", id));
 }
 
-void run_detached(const Context& context, const RunOptions& o, const Driver& driver, const Record& record, const Launch& launch) {
+void run_detached(const Context& context, const RunOptions& o, const Driver& driver, const Record& record,
+                  const Launch& launch) {
+  say_steps(context, driver, launch);
   const pid_t pid = start_monitor(context.records, record, launch);
   write_pid_file(o.pid_file, pid);
   if (context.globals.json)
-    context.out.document({{"id", o.id}, {"runtime", driver.table().name}, {"pid", pid}, {"log", record.log_path}});
+    context.out.document(
+        {{"id", o.id}, {"runtime", driver.table().name}, {"pid", pid}, {"log", record.log_path}});
   else
     context.out.line(o.id);
 }
@@ -86,11 +92,13 @@ int run_container(const Context& context, const RunOptions& o) {
   refuse_existing(driver, o.id);
   if (context.globals.dry_run) {
     std::vector<Argv> plan;
-    for (const Launch::Step& step : launch.steps) plan.push_back(driver.logged(step.verb, step.args, files.runtime_log).argv());
+    for (const Launch::Step& step : launch.steps)
+      plan.push_back(driver.logged(step.verb, step.args, files.runtime_log).argv());
     context.print_plan(plan);
     return 0;
   }
-  auto lock = std::make_unique<ContainerLock>(context.lock_file(driver.target(), o.id), "run", std::chrono::milliseconds(0));
+  auto lock = std::make_unique<ContainerLock>(context.lock_file(driver.target(), o.id), "run",
+                                              std::chrono::milliseconds(0));
   refuse_existing(driver, o.id);
   write_bundle(files, spec);
   if (!o.log_path && !record.log_path.empty()) fs::remove(record.log_path);
@@ -108,11 +116,13 @@ int run_container(const Context& context, const RunOptions& o) {
 
 Action declare_run(CLI::App& app) {
   auto o = std::make_shared<RunOptions>();
-  app.add_option("-b,--bundle", o->bundle, "directory with config.json and the root file system (default: .)")->type_name("DIR");
+  app.add_option("-b,--bundle", o->bundle, "directory with config.json and the root file system (default: .)")
+      ->type_name("DIR");
   add_switch(app, "-d,--detach", o->detach, "return when it runs; its output goes to its log");
   app.add_option("--pid-file", o->pid_file, "file to write the container's pid to")->type_name("FILE");
   app.add_option("--log-path", o->log_path, "file for the container's output")->type_name("FILE");
-  app.add_option("--console-socket", o->console_socket, "unix socket that receives the terminal")->type_name("SOCKET");
+  app.add_option("--console-socket", o->console_socket, "unix socket that receives the terminal")
+      ->type_name("SOCKET");
   app.add_option("ID", o->id, "name of the new container")->required();
   return [o](Context& context) {
     try {
