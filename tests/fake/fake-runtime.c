@@ -13,7 +13,7 @@
 //                        fail TEXT   report an error as this runtime does, exit 1
 //                        say TEXT    on stdout
 //                        flood       100 MB on stderr
-//                        done        exit 0
+//                        quit        exit 0
 //   FAKE_DIR/exit      when there, a container ends with this status as soon as it runs
 //   FAKE_DIR/criu.conf gets the CRIU configuration that a checkpoint or restore was given
 //   FAKE_DIR/pids      gets the pid of every container
@@ -167,7 +167,7 @@ static void misbehave(const char* what, const char* text) {
   if (is(what, "say")) printf("%s\n", text);
   if (is(what, "fail")) fail(text);
   if (is(what, "no-image")) no_image = 1;
-  if (is(what, "done")) exit(0);
+  if (is(what, "quit")) exit(0);
 }
 
 /// Returns whether anything was to be done at that time.

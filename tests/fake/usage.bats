@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # The command line: mistakes and their suggestions, ids, global options, environment, configuration files.
+# shellcheck disable=SC2154  # bats sets stderr
 
 load helpers
 setup() { make_place; }
