@@ -1,7 +1,7 @@
 // stdout, stderr and the --log file.
 #include "cli/output.h"
 
-#include <nlohmann/json.hpp>
+#include "runtimes/json.h"
 
 #include "runtimes/error_json.h"
 #include "runtimes/fs.h"

@@ -3,7 +3,7 @@
 #include <signal.h>
 #include <sys/utsname.h>
 
-#include <nlohmann/json.hpp>
+#include "runtimes/json.h"
 
 #include "commands/options.h"
 #include "commands/recovery.h"
@@ -231,6 +231,12 @@ void keep_spec(const Work& work, const StagedImage& image) {
   if (const auto text = read_file(config)) write_file_atomic(image.directory() / "spec.dump", *text);
 }
 
+/// A pause that failed or was cut off may have taken effect or not.
+void resume_if_paused(const Driver& driver, const std::string& id) {
+  const auto state = driver.state(id);
+  if (state && state->status == "paused") driver.resume(id);
+}
+
 struct Timings {
   double total = 0, frozen = 0, runtime = 0, publish = 0;
 };
@@ -297,7 +303,7 @@ json dump_and_publish(const Context& context, Work& work, StagedImage& image, Co
     make_private_dirs(work_dir);
     keep_spec(work, image);
     if (work.pause) {
-      undo.add(fmt::format("resume '{}'", id), [&] { driver.resume(id); });
+      undo.add(fmt::format("resume '{}'", id), [&] { resume_if_paused(driver, id); });
       paused = Clock::now();
       driver.pause(id);
     }
@@ -377,6 +383,7 @@ int checkpoint_all(Context& context, const CheckpointOptions& o) {
     } catch (const Error& error) {
       if (error.code == ErrorCode::busy && o.if_busy == "skip") {
         context.out.detail(error.message);
+        if (!context.globals.dry_run) results.push_back({{"id", id}, {"skipped", error.message}});
         continue;
       }
       if (failed) failed->message += "; " + error.message;

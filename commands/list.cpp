@@ -2,7 +2,7 @@
 #include <unistd.h>
 
 #include <future>
-#include <nlohmann/json.hpp>
+#include "runtimes/json.h"
 
 #include "commands/options.h"
 #include "commands/verbs.h"
@@ -42,7 +42,7 @@ Answer ask(const Context& context, const Root& root, RuntimeKind kind, const std
   Answer answer{.root = root, .kind = kind, .states = {}, .error = {}};
   try {
     const Target target{.kind = kind, .path = known_binary(context.globals, kind, root.path, records), .root = root.path};
-    answer.states = Driver(context.runner, context.prober, target).list();
+    answer.states = Driver(context.runner, context.prober, target, context.timeout_or(std::chrono::seconds(30))).list();
   } catch (const Error& error) {
     if (error.code == ErrorCode::interrupted) throw;
     answer.error = error.message;

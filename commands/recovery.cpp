@@ -3,7 +3,7 @@
 
 #include <unistd.h>
 
-#include <nlohmann/json.hpp>
+#include "runtimes/json.h"
 
 #include "images/manifest.h"
 #include "runtimes/fs.h"
@@ -18,7 +18,7 @@ std::string note_text(const std::string& verb, const CheckpointNote& note) {
 }
 
 void recover(const Context& context, const Driver& driver, const std::string& id, const std::string& left_behind) {
-  const json note = json::parse(left_behind, nullptr, false);
+  const json note = parse_json(left_behind);
   if (!note.is_object()) return;
   if (note.value("paused", false)) {
     const auto state = driver.state(id);

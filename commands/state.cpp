@@ -1,5 +1,5 @@
 // ckpt state ID: one container as JSON, the OCI state with what ckpt knows besides.
-#include <nlohmann/json.hpp>
+#include "runtimes/json.h"
 
 #include "commands/verbs.h"
 

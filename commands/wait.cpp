@@ -3,7 +3,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <nlohmann/json.hpp>
+#include "runtimes/json.h"
 
 #include "commands/verbs.h"
 #include "runtimes/fs.h"
@@ -42,7 +42,7 @@ int wait_foreign(Context& context, const Found& found, const ContainerState& sta
     command.timeout = context.timeout_or(std::chrono::milliseconds(0));
     const Result result = found.driver.runner().run(command);
     if (!result.ok()) throw found.driver.failure(fmt::format("wait for '{}' failed", state.id), command, result);
-    const json answer = json::parse(result.out, nullptr, false);
+    const json answer = parse_json(result.out);
     if (answer.is_object() && answer.contains("exitStatus"))
       return report(context, state.id, {.status = answer["exitStatus"].get<int>(), .finished = now_rfc3339(), .checkpointed_to = {}});
   }

@@ -2,7 +2,7 @@
 #include "images/manifest.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
+#include "runtimes/json.h"
 
 #include "runtimes/error.h"
 #include "runtimes/fs.h"
@@ -118,7 +118,7 @@ std::optional<Manifest> read_manifest(const fs::path& directory) {
   const auto text = read_file(file);
   if (!text) return std::nullopt;
   try {
-    const json in = json::parse(*text);
+    const json in = parse_json_or_throw(*text);
     if (in.at("version") != kVersion)
       throw Error(ErrorCode::image_invalid, fmt::format("'{}' has version {}, this ckpt reads {}", file.string(),
                                                         in.at("version").dump(), kVersion));

@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
+#include "runtimes/json.h"
 #include <sstream>
 
 #include "runtimes/criu_log.h"
@@ -78,7 +78,7 @@ std::vector<std::string> json_errors(const std::string& log) {
     } else if (!quoted && c == '{') {
       ++depth;
     } else if (!quoted && c == '}' && depth > 0 && --depth == 0) {
-      const json entry = json::parse(object, nullptr, false);
+      const json entry = parse_json(object);
       object.clear();
       if (entry.is_object() && (entry.value("level", json()) == "error" || entry.value("level", json()) == "fatal"))
         if (const json text = entry.value("msg", json()); text.is_string()) errors.push_back(first_line(text));
@@ -107,7 +107,7 @@ std::string last_error(const std::string& json_log, const std::string& standard_
 std::vector<ContainerState> parse_states(const std::string& text, const std::string& program) {
   std::vector<ContainerState> states;
   try {
-    const json in = json::parse(text);
+    const json in = parse_json_or_throw(text);
     if (in.is_object()) return {corrected(state_of(in))};
     for (const json& entry : in) states.push_back(corrected(state_of(entry)));
   } catch (const json::exception&) {
@@ -122,7 +122,8 @@ Command Driver::command(const std::string& verb, const Argv& args) const {
   command.args.push_back(verb);
   command.args.insert(command.args.end(), args.begin(), args.end());
   command.env["PATH"] = search_path();
-  command.timeout = seconds(30);
+  command.timeout = limit_;
+  if (verb == "resume" || verb == "delete") command.timeout = std::max<std::chrono::milliseconds>(limit_.value_or(seconds(30)), seconds(30));
   return command;
 }
 
@@ -161,7 +162,7 @@ std::vector<pid_t> Driver::processes(const std::string& id) const {
   const Command asked = command("ps", {"--format", "json", id});
   const Result result = runner_.run(asked);
   if (!result.ok()) throw failure(fmt::format("cannot list the processes of '{}'", id), asked, result);
-  const json in = json::parse(result.out, nullptr, false);
+  const json in = parse_json(result.out);
   std::vector<pid_t> pids;
   if (in.is_array())
     for (const json& pid : in)
@@ -176,7 +177,8 @@ void Driver::remove(const std::string& id, bool force) const {
 Result Driver::do_verb(const std::string& verb, const Argv& args) const {
   const Command asked = command(verb, args);
   Result result = runner_.run(asked);
-  if (!result.ok()) throw failure(fmt::format("{} of '{}' failed", verb, args.back()), asked, result);
+  const auto id = std::find_if(args.begin(), args.end(), [](const std::string& word) { return !word.starts_with('-'); });
+  if (!result.ok()) throw failure(fmt::format("{} of '{}' failed", verb, *id), asked, result);
   return result;
 }
 

@@ -24,14 +24,17 @@ struct ContainerState {
 
 class Driver {
  public:
-  Driver(Runner& runner, Prober& prober, Target target)
-      : runner_(runner), prober_(prober), target_(std::move(target)), table_(table_of(target_.kind)) {}
+  /// `limit` is the deadline of short verbs; nullopt for none.
+  Driver(Runner& runner, Prober& prober, Target target,
+         std::optional<std::chrono::milliseconds> limit = std::chrono::seconds(30))
+      : runner_(runner), prober_(prober), target_(std::move(target)), table_(table_of(target_.kind)), limit_(limit) {}
 
   const Target& target() const { return target_; }
   const RuntimeTable& table() const { return table_; }
   Runner& runner() const { return runner_; }
 
-  /// `PATH GLOBALS VERB ARGS...` with the search path CRIU needs in its environment, and a deadline of 30 s.
+  /// `PATH GLOBALS VERB ARGS...` with the search path CRIU needs in its environment. The verbs that undo
+  /// (resume, delete) have at least 30 s.
   Command command(const std::string& verb, const Argv& args) const;
   /// The same with the runtime's own log in JSON; for the verbs whose errors are worth reading there.
   Command logged(const std::string& verb, const Argv& args, const std::filesystem::path& log) const;
@@ -61,6 +64,7 @@ class Driver {
   Prober& prober_;
   Target target_;
   const RuntimeTable& table_;
+  std::optional<std::chrono::milliseconds> limit_;
 };
 
 /// One runtime's `list --format json` or `state` as states; `null` and an empty list are none.

@@ -1,7 +1,7 @@
 // Error <-> JSON.
 #include "runtimes/error_json.h"
 
-#include <nlohmann/json.hpp>
+#include "runtimes/json.h"
 
 namespace ckpt {
 

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <nlohmann/json.hpp>
+#include "runtimes/json.h"
 
 #include "runtimes/error.h"
 #include "runtimes/interrupt.h"
@@ -18,7 +18,7 @@ namespace {
 using nlohmann::json;
 
 std::string holder_of(const std::string& text) {
-  const json note = json::parse(text, nullptr, false);
+  const json note = parse_json(text);
   if (!note.is_object()) return "another ckpt";
   try {
     return fmt::format("ckpt {} (pid {}, since {})", note.value("verb", "?"), note.value("pid", 0), note.value("since", "?"));

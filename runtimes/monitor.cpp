@@ -6,7 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <nlohmann/json.hpp>
+#include "runtimes/json.h"
 
 #include "runtimes/error_json.h"
 #include "runtimes/interrupt.h"
@@ -61,7 +61,7 @@ pid_t start_monitor(const Records& records, const Record& record, const Launch& 
   const pid_t monitor = spawn_detached(command, ready.write.get());
   ready.write.reset();
   const std::string text = read_report(ready.read, monitor);
-  const json message = json::parse(text, nullptr, false);
+  const json message = parse_json(text);
   if (message.is_object() && message.contains("pid")) {
     throw_if_interrupted();
     return message["pid"];
@@ -82,7 +82,7 @@ int monitor_main(const fs::path& directory, int ready_fd) {
   Prober prober(runner, state_dir / "probe");
   const Records records(state_dir);
   try {
-    const json launch = json::parse(read_file(directory / "launch.json").value_or(""));
+    const json launch = parse_json_or_throw(read_file(directory / "launch.json").value_or(""));
     std::optional<Record> record;
     for (Record& candidate : records.of_id(directory.filename().string()))
       if (records.directory(candidate) == directory) record = std::move(candidate);

@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 
 #include <charconv>
-#include <nlohmann/json.hpp>
+#include "runtimes/json.h"
 
 #include "runtimes/error.h"
 #include "runtimes/fs.h"
@@ -39,7 +39,7 @@ fs::path file_for(const fs::path& cache, const std::string& path) {
 
 json remembered(const fs::path& file, const json& id) {
   if (const auto text = read_file(file)) {
-    json known = json::parse(*text, nullptr, false);
+    json known = parse_json(*text);
     if (known.is_object() && known.value("identity", json()) == id) return known;
   }
   return {{"identity", id}, {"answers", json::object()}};

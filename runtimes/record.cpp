@@ -5,7 +5,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <nlohmann/json.hpp>
+#include "runtimes/json.h"
 
 #include "runtimes/error.h"
 #include "runtimes/fs.h"
@@ -62,7 +62,7 @@ std::optional<Record> from_json(const json& in) {
 std::optional<Record> read_record(const fs::path& directory) {
   const auto text = read_file(directory / "record.json");
   if (!text) return std::nullopt;
-  const json parsed = json::parse(*text, nullptr, false);
+  const json parsed = parse_json(*text);
   if (!parsed.is_object()) return std::nullopt;
   try {
     return from_json(parsed);
@@ -73,7 +73,7 @@ std::optional<Record> read_record(const fs::path& directory) {
 
 json read_json(const fs::path& path) {
   const auto text = read_file(path);
-  return text ? json::parse(*text, nullptr, false) : json();
+  return text ? parse_json(*text) : json();
 }
 
 }  // namespace

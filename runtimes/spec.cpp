@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 #include <xxhash.h>
 
-#include <nlohmann/json.hpp>
+#include "runtimes/json.h"
 
 #include "runtimes/error.h"
 #include "runtimes/fs.h"
@@ -107,7 +107,7 @@ std::string digest_of(std::string_view text) {
 json parse_spec(std::string_view text, const std::string& name) {
   json spec;
   try {
-    spec = json::parse(text);
+    spec = parse_json_or_throw(text);
   } catch (const json::parse_error& error) {
     invalid(name, fmt::format("no JSON at byte {}", error.byte));
   }

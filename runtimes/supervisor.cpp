@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <nlohmann/json.hpp>
+#include "runtimes/json.h"
 
 #include "runtimes/criu_log.h"
 #include "runtimes/error_json.h"
@@ -85,6 +85,7 @@ struct Supervisor::Streams {
   Fd listener;
   Fd runtime_errors;  ///< the runtime's stderr when the container has a terminal
   Fd log;
+  bool log_is_new = false;
   bool stdin_open = false;
   std::string stdin_waiting;
 };
@@ -130,6 +131,7 @@ void Supervisor::open_streams() {
   Streams& s = *streams_;
   if (!record_.log_path.empty()) {
     make_private_dirs(fs::path(record_.log_path).parent_path());
+    s.log_is_new = !fs::exists(record_.log_path);
     s.log = Fd(::open(record_.log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (!s.log)
       throw Error(ErrorCode::runtime_failed,
@@ -243,6 +245,9 @@ void Supervisor::undo() {
   unmount_below(fs::path(driver_.target().root) / record_.id);
   driver_.runner().run(driver_.command("delete", {"--force", record_.id}));
   reap_others();
+  struct stat log = {};
+  if (streams_->log_is_new && ::fstat(streams_->log.get(), &log) == 0 && log.st_size == 0)
+    ::unlink(record_.log_path.c_str());
 }
 
 pid_t Supervisor::read_pid() const {
