@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # The life of one container: it runs, a checkpoint leaves it running, two stop it, and after each it goes on.
-# shellcheck disable=SC2016 # conditions and jq programs for later
+# shellcheck disable=SC2016,SC2034,SC2154 # conditions and jq programs for later; variables of helpers.bash
 
 load helpers
 

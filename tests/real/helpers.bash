@@ -40,6 +40,7 @@ setup() {
   DATA=$T/data
   mkdir -p "$ROOT" "$DATA"
   CONTAINERS=("$ID")
+  ROOTS=("$ROOT")
   BACKGROUND=()
   NETNS=
   requires "$WANTED" busybox
@@ -133,7 +134,34 @@ await() {
   done 2>/dev/null
 }
 
+# slow_runtime VERB: the runtime in $SLOW writes its pid to $T/reached at VERB and waits as long as $T/hold is there.
+slow_runtime() {
+  SLOW=$T/slow/$KIND
+  mkdir -p "$T/slow"
+  : >"$T/hold"
+  cat >"$SLOW" <<EOS
+#!/bin/sh
+case " \$* " in
+  *" --help "* | *" help "*) ;;
+  *" $1 "*)
+    echo \$\$ >$T/reached
+    while [ -e $T/hold ]; do sleep 0.05; done
+    ;;
+esac
+exec $PROGRAM "\$@"
+EOS
+  chmod +x "$SLOW"
+}
+
 # ---- containers
+
+# counter OPTION...: a running container that counts in $COUNT
+counter() {
+  COUNT=$DATA/count
+  [[ -n ${BUNDLE-} ]] || bundle bundle /bin/payload counter /data/count
+  launch "$@" "$ID"
+  await '(($(count) > 5))'
+}
 
 # bundle NAME ARGUMENT...: $BUNDLE with busybox and the payload, $DATA at /data, that runs ARGUMENT...
 bundle() {
@@ -143,11 +171,14 @@ bundle() {
   cp "$RUNTIMES/busybox/bin/busybox" "$SUITE/payload" "$BUNDLE/rootfs/bin/"
   ln -sf busybox "$BUNDLE/rootfs/bin/sh"
   (cd "$BUNDLE" && "$(program runc-1.1)" spec)
-  edit --arg data "$DATA" --arg mark "CKPT_STATE_DIR=$STATE" --args '.process.terminal = false
-    | .process.args = $ARGS.positional | .process.env += [$mark] | .root.readonly = false
-    | .mounts += [{destination: "/data", type: "bind", source: $data, options: ["rbind", "rw"]}]' "$@"
+  edit --arg data "$DATA" --arg mark "CKPT_STATE_DIR=$STATE" --argjson args "$(json_list "$@")" '
+    .process.terminal = false | .process.args = $args | .process.env += [$mark] | .root.readonly = false
+    | .mounts += [{destination: "/data", type: "bind", source: $data, options: ["rbind", "rw"]}]'
   [[ $NAME != crun ]] || unmask_directories
 }
+
+# jq 1.6 takes what begins with a dash for an option of its own, wherever it stands.
+json_list() { printf '%s\n' "$@" | jq -nR '[inputs]'; }
 
 # edit JQ-ARGUMENT...: changes $BUNDLE/config.json
 edit() {
@@ -161,7 +192,7 @@ unmask_directories() {
   while read -r path; do
     if [[ -d $path ]]; then directories+=("$path"); fi
   done < <(jq -r '.linux.maskedPaths[]' "$BUNDLE/config.json")
-  edit '.linux.maskedPaths -= $ARGS.positional' --args "${directories[@]}"
+  edit --argjson directories "$(json_list "${directories[@]}")" '.linux.maskedPaths -= $directories'
 }
 
 # A network namespace that outlives the container, with lo up.
@@ -207,9 +238,12 @@ is_running() { [[ $(status_of "$1") == running ]]; }
 # ---- leaving nothing behind
 
 teardown() {
-  local left id pid
+  local left id root pid
   for pid in "${BACKGROUND[@]}"; do kill -KILL "$pid" || true; done 2>/dev/null
-  for id in "${CONTAINERS[@]}"; do ckpt delete --force "$id" || true; done
+  rm -f "$T/hold"
+  for id in "${CONTAINERS[@]}"; do
+    for root in "${ROOTS[@]}"; do ckpt --root "$root" delete --force "$id" || true; done
+  done
   if [[ -n $NETNS ]]; then ip netns delete "$NETNS"; fi
   unmount_null_netns
   remove_unseen_cgroups
@@ -223,7 +257,8 @@ teardown() {
 
 # The current runsc keeps an empty network namespace mounted in its root, for all its containers.
 unmount_null_netns() {
-  if [[ $KIND == runsc && -e $ROOT/null-netns ]]; then umount "$ROOT/null-netns" 2>/dev/null && rm "$ROOT/null-netns"; fi
+  local root
+  for root in "${ROOTS[@]}"; do umount "$root/null-netns" && rm "$root/null-netns"; done 2>/dev/null
   return 0
 }
 
@@ -235,7 +270,7 @@ remove_unseen_cgroups() {
 }
 
 processes() {
-  printf '%s\n' "CKPT_STATE_DIR=$STATE" "$ROOT" >"$T/mark"
+  printf '%s\n' "CKPT_STATE_DIR=$STATE" "${ROOTS[@]}" >"$T/mark"
   grep -alF -f "$T/mark" /proc/[0-9]*/{environ,cmdline} 2>/dev/null | cut -d / -f 3 | sort -u
 }
 
@@ -244,7 +279,7 @@ cgroups() { find /sys/fs/cgroup -depth -type d -name "*$ID*" ! -name "leaf-$ID" 
 mounts() { cut -d ' ' -f 5 /proc/self/mountinfo | grep -F "$T/" | sort -r; }
 
 files() {
-  find "$STATE/containers" "$STATE/tmp" "$ROOT" ! -type d ! -name .gitignore -print 2>/dev/null
+  find "$STATE/containers" "$STATE/tmp" "${ROOTS[@]}" ! -type d ! -name .gitignore -print 2>/dev/null
   find "$T" \( -name criu-root -o -name '.criu.cgyard*' -o -name '.gvisor.filestore*' \) -print 2>/dev/null
   find "$STORE" -mindepth 1 -name '.*' -print 2>/dev/null
 }

@@ -1,0 +1,53 @@
+#!/usr/bin/env bats
+# What only runc and crun do, with CRIU.
+# shellcheck disable=SC2016,SC2034,SC2154 # conditions for later; variables of helpers.bash
+
+load helpers
+
+@test "stdio that was opened outside is named before the dump" {
+  COUNT=$DATA/count
+  bundle bundle /bin/payload counter /data/count
+  bare run --detach --bundle "$BUNDLE" "$ID" </dev/null >"$T/outside.txt" 2>/dev/null
+  await '(($(count) > 5))'
+  ends_with 5 ckpt --root "$ROOT" checkpoint "$ID"
+  says stdout "$T/outside.txt"
+  counts_on
+}
+
+@test "processes of exec sessions are warned of" {
+  counter
+  start_ckpt exec "$ID" -- /bin/sh -c 'echo here >/data/session; exec /bin/busybox sleep 1000'
+  await '[[ -s $DATA/session ]]'
+  ends_with 0 ckpt checkpoint --leave-running "$ID"
+  says exec busybox
+  counts_on
+}
+
+@test "memory pages cut short, without a manifest" {
+  local at
+  COUNT=$DATA/digest
+  bundle bundle /bin/payload memory 8 /data/digest
+  launch "$ID"
+  await '(($(count) > 2))'
+  ckpt checkpoint --image-path "$T/image" "$ID"
+  at=$(count)
+  rm "$T/image/ckpt.json"
+  cp "$T/image/pages-1.img" "$T/pages"
+  truncate -s -4096 "$T/image/pages-1.img"
+  run_options
+  ends_with 7 ckpt "${RUN[@]}" restore -d --bundle "$BUNDLE" --image-path "$T/image" "$ID"
+  says pages-1.img
+  cp "$T/pages" "$T/image/pages-1.img"
+  ckpt "${RUN[@]}" restore -d --bundle "$BUNDLE" --image-path "$T/image" "$ID"
+  goes_on_from "$at"
+}
+
+@test "an established connection asks for its option before the dump" {
+  COUNT=$DATA/count
+  bundle bundle /bin/payload tcp /data/count
+  launch "$ID"
+  await '(($(count) > 5))'
+  ends_with 5 ckpt checkpoint "$ID"
+  says 127.0.0.1 --tcp-established
+  counts_on
+}
