@@ -69,3 +69,37 @@ require_network() {
   rm -f -- "$probe"
   [[ $status -eq 0 ]] || die "cannot reach $1 for Debian $2: no network?"
 }
+
+# ---- containers
+
+# runtime_path NAME...: a PATH prefix with these of build/runtimes.
+runtime_path() {
+  local name path=''
+  for name in "$@"; do path+=${path:+:}$(build_dir)/runtimes/$name/bin; done
+  printf '%s\n' "$path"
+}
+
+readonly UNIFIED=/sys/fs/cgroup/unified
+
+# Whether cgroup v1 and v2 are mounted side by side, which crun refuses.
+hybrid_cgroups() { mountpoint -q "$UNIFIED" && [[ $(stat -f -c %T "$UNIFIED") == cgroup2fs ]]; }
+
+# in_own_cgroup CGROUP COMMAND...: what makes crun work on such a host, a mount namespace in which the v2 tree is hidden.
+# CRIU saves and restores the v2 tree below its own cgroup even then: that has to be an empty one.
+in_own_cgroup() {
+  # shellcheck disable=SC2016 # expanded by the shell that is started
+  unshare -m --propagation slave bash -c '
+    mkdir -p "$1" && echo $$ >"$1/cgroup.procs" && umount "$2" && mount -t tmpfs none "$2" && exec "${@:3}"' \
+    bash "$UNIFIED/$1/leaf" "$UNIFIED" "${@:2}"
+}
+
+# unmount_below DIRECTORY: what a runtime that was killed in a restore leaves, deepest first.
+unmount_below() {
+  local place
+  while read -r place; do
+    umount -l -- "$place" || true
+  done < <(awk -v below="$1/" 'index($5, below) == 1 { print $5 }' /proc/self/mountinfo | sort -r)
+}
+
+# remove_cgroups CGROUP: in every hierarchy, those that are empty.
+remove_cgroups() { find /sys/fs/cgroup -depth -type d -path "*/$1*" -exec rmdir -- {} + 2>/dev/null || true; }
