@@ -212,7 +212,7 @@ pid_t Supervisor::bring_up() {
     record_.monitor = ::getpid();
     record_.monitor_start = process_stat(record_.monitor).value_or(ProcessStat{}).start_time;
     records_.save(record_);
-  } catch (const Error&) {
+  } catch (...) {
     undo();
     throw;
   }

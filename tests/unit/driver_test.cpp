@@ -48,6 +48,18 @@ TEST_CASE("driver: a command has the root, the search path and a deadline") {
   CHECK(command.timeout == seconds(30));
 }
 
+TEST_CASE("driver: a shorter limit holds for verbs that ask, not for those that undo") {
+  FakeRunner runner;
+  Prober prober(runner, "/nonexistent");
+  const Target target{.kind = RuntimeKind::runc, .path = "/opt/runc", .root = "/r"};
+  const Driver hurried(runner, prober, target, std::chrono::milliseconds(100));
+  CHECK(hurried.command("state", {"c1"}).timeout == std::chrono::milliseconds(100));
+  CHECK(hurried.command("delete", {"c1"}).timeout == seconds(30));
+  CHECK(hurried.command("resume", {"c1"}).timeout == seconds(30));
+  const Driver patient(runner, prober, target, std::nullopt);
+  CHECK_FALSE(patient.command("state", {"c1"}).timeout);
+}
+
 TEST_CASE("driver: the runtime's log stands among the globals, before the user's own") {
   FakeRunner runner;
   Prober prober(runner, "/nonexistent");

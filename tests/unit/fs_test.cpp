@@ -8,7 +8,6 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-#include <regex>
 #include <set>
 
 #include "support.h"
@@ -242,14 +241,18 @@ TEST_CASE("fs: errno's words are lower case, names in capitals stay") {
 }
 
 TEST_CASE("fs: instants are RFC 3339 in UTC") {
-  CHECK(std::regex_match(now_rfc3339(), std::regex(R"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)")));
+  std::string shape = now_rfc3339();
+  for (char& c : shape)
+    if (std::isdigit(static_cast<unsigned char>(c)) != 0) c = '9';
+  CHECK(shape == "9999-99-99T99:99:99Z");
 }
 
 TEST_CASE("fs: random digits have the asked length and differ") {
   std::set<std::string> seen;
   for (int i = 0; i < 50; ++i) {
     const std::string hex = random_hex(8);
-    CHECK(std::regex_match(hex, std::regex("[0-9a-f]{16}")));
+    CHECK(hex.size() == 16);
+    CHECK(hex.find_first_not_of("0123456789abcdef") == std::string::npos);
     seen.insert(hex);
   }
   CHECK(seen.size() == 50);

@@ -285,6 +285,15 @@ TEST_CASE("supervisor: a runtime that writes no pid is an error, and undone") {
   CHECK(stage.calls().back() == "delete --force c1");
 }
 
+TEST_CASE("supervisor: whatever fails after the start is undone") {
+  Stage stage("exit 0\n");
+  stage.record.bundle = "/not utf-8: \xff";
+  const Driver driver(stage.runner, stage.prober, stage.record.target);
+  Supervisor supervisor(driver, stage.records, stage.record, stage.launch);
+  CHECK_THROWS(supervisor.bring_up());
+  CHECK(stage.calls().back() == "delete --force c1");
+}
+
 TEST_CASE("supervisor: a runtime that is killed is told of, and undone") {
   Stage stage("exit 0\n", "create() { kill -KILL $$; }\n");
   CHECK(failed_life(stage).message == "create of 'c1' failed: runc was killed by SIGKILL");
