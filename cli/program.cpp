@@ -163,24 +163,17 @@ int run_action(Invocation& invocation, const CommandLine& line) {
   return exit_status(ErrorCode::usage);
 }
 
-/// For mistakes in the command line itself, when no option has been taken yet.
 /// A caller may have closed 0, 1 or 2; the next file opened would take their place.
 void open_standard_streams() {
   for (int fd = 0; fd <= 2; ++fd)
     if (::fcntl(fd, F_GETFD) < 0 && ::open("/dev/null", fd == 0 ? O_RDONLY : O_WRONLY) != fd) std::_Exit(1);
 }
 
+/// For mistakes in the command line itself, when no option has been taken yet.
 bool asks_for_json(const CommandLine& line) {
   const std::string set = environment_variable("CKPT_JSON").value_or("false");
   return std::find(line.words.begin(), line.words.end(), "--json") != line.words.end() ||
          (set != "false" && set != "0");
-}
-
-/// A standard stream that is closed (cron, daemons) would become the next file that is opened: a lock, an
-/// image.
-void open_missing_streams() {
-  for (int fd = 0; fd <= 2; ++fd)
-    if (::fcntl(fd, F_GETFD) < 0) ::open("/dev/null", O_RDWR);
 }
 
 int help_or_usage(const CLI::ParseError& error, Invocation& invocation, bool json) {
@@ -197,7 +190,6 @@ int help_or_usage(const CLI::ParseError& error, Invocation& invocation, bool jso
 
 int main_with(int argc, char** argv) {
   open_standard_streams();
-  open_missing_streams();
   if (argc == 3 && std::string_view(argv[1]) == "__monitor") {
     catch_interrupts();
     return monitor_main(argv[2], 3);

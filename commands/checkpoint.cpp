@@ -3,8 +3,6 @@
 #include <signal.h>
 #include <sys/utsname.h>
 
-#include "runtimes/json.h"
-
 #include "commands/options.h"
 #include "commands/recovery.h"
 #include "commands/verbs.h"
@@ -14,6 +12,7 @@
 #include "runtimes/fs.h"
 #include "runtimes/ids.h"
 #include "runtimes/interrupt.h"
+#include "runtimes/json.h"
 #include "runtimes/preflight.h"
 #include "runtimes/procfs.h"
 #include "runtimes/program.h"
@@ -49,7 +48,9 @@ struct Work {
 /// The steps back, in reverse order of the steps forth.
 class Undo {
  public:
-  void add(std::string name, std::function<void()> step) { steps_.emplace_back(std::move(name), std::move(step)); }
+  void add(std::string name, std::function<void()> step) {
+    steps_.emplace_back(std::move(name), std::move(step));
+  }
   void forget() { steps_.clear(); }
   /// Runs all; what could not be undone is added to the error.
   void run(Error& error) {
@@ -69,7 +70,8 @@ class Undo {
 
 void require_checkpointable(const ContainerState& state) {
   if (state.status == "running" || state.status == "paused") return;
-  throw Error(ErrorCode::conflict, fmt::format("container '{}' is {}; only a running one can be checkpointed", state.id, state.status))
+  throw Error(ErrorCode::conflict, fmt::format("container '{}' is {}; only a running one can be checkpointed",
+                                               state.id, state.status))
       .with_hint(state.status == "created" ? "start it first" : "there is no process to save");
 }
 
@@ -84,14 +86,18 @@ void heed(const Context& context, Work& work) {
   };
   const std::string sessions = fmt::format("{}", fmt::join(f.exec_sessions, ", "));
   if (!f.exec_sessions.empty() && !work.found.driver.table().shares_host_kernel)
-    refuse("exec sessions are alive, and an image with them cannot be restored: " + sessions, "end them first");
+    refuse("exec sessions are alive, and an image with them cannot be restored: " + sessions,
+           "end them first");
   if (!f.exec_sessions.empty())
-    context.out.warn(fmt::format("processes of exec sessions are not part of the checkpoint of '{}': {}", id, sessions));
+    context.out.warn(
+        fmt::format("processes of exec sessions are not part of the checkpoint of '{}': {}", id, sessions));
   if (!f.bad_stdio.empty() && !work.opts.shell_job.value_or(false))
-    refuse(fmt::format("{}", fmt::join(f.bad_stdio, "; ")), "start it with 'ckpt run', or with pipes or /dev/null as its stdio");
+    refuse(fmt::format("{}", fmt::join(f.bad_stdio, "; ")),
+           "start it with 'ckpt run', or with pipes or /dev/null as its stdio");
   if (!f.linked_deleted.empty() && !work.opts.link_remap.value_or(false))
-    refuse(fmt::format("deleted files that have another name are open: {}", fmt::join(f.linked_deleted, ", ")),
-           "pass --link-remap (without --leave-running)");
+    refuse(
+        fmt::format("deleted files that have another name are open: {}", fmt::join(f.linked_deleted, ", ")),
+        "pass --link-remap (without --leave-running)");
   if (!f.linked_deleted.empty() && !work.stop)
     refuse(fmt::format("--link-remap with --leave-running makes an image that cannot be restored: {}",
                        fmt::join(f.linked_deleted, ", ")),
@@ -100,22 +106,25 @@ void heed(const Context& context, Work& work) {
     refuse(fmt::format("it has an established TCP connection, {}", fmt::join(f.connections, ", ")),
            "pass --tcp-established, or close it");
   if (f.host_pid_namespace)
-    context.out.warn(fmt::format("'{}' shares the host's pid namespace; it restores only while its pids are free", id));
+    context.out.warn(
+        fmt::format("'{}' shares the host's pid namespace; it restores only while its pids are free", id));
   if (!f.lock_holders.empty()) work.opts.file_locks = true;
   constexpr std::uint64_t kDefaultGhostLimit = 1U << 20U;
   if (f.largest_ghost > kDefaultGhostLimit) work.opts.ghost_limit = f.largest_ghost;
 }
 
-/// runc restores into a network namespace that it makes itself with lo down (facts 6.3): such an image looks fine and
-/// can never be restored with its connections.
+/// runc restores into a network namespace that it makes itself with lo down (facts 6.3): such an image looks
+/// fine and can never be restored with its connections.
 void refuse_lost_network(const Work& work) {
   if (work.findings.connections.empty() || work.found.driver.target().kind != RuntimeKind::runc) return;
   const auto text = read_file(fs::path(work.state.bundle) / "config.json");
   if (!text || !makes_network_namespace(parse_spec(*text, work.state.bundle + "/config.json"))) return;
-  throw Error(ErrorCode::conflict,
-              fmt::format("container '{}' cannot be checkpointed: runc cannot restore its TCP connections into a network "
-                          "namespace of its own making",
-                          work.state.id))
+  throw Error(
+      ErrorCode::conflict,
+      fmt::format(
+          "container '{}' cannot be checkpointed: runc cannot restore its TCP connections into a network "
+          "namespace of its own making",
+          work.state.id))
       .with_runtime("runc")
       .with_hint("give it a network namespace by path with lo up, or use crun");
 }
@@ -123,16 +132,19 @@ void refuse_lost_network(const Work& work) {
 std::string criu_version(const Context& context) {
   const auto criu = find_program("criu");
   if (!criu)
-    throw Error(ErrorCode::unsupported, "criu is not installed; runc and crun need it to checkpoint and restore")
+    throw Error(ErrorCode::unsupported,
+                "criu is not installed; runc and crun need it to checkpoint and restore")
         .with_hint("install CRIU (4.2 or newer for kernels from 6.16 on); looked in " + search_path());
   return context.prober.version(*criu);
 }
 
-/// A paused container can be dumped since CRIU 4.1; link-remap's files do not outlive a dump that leaves it running.
+/// A paused container can be dumped since CRIU 4.1; link-remap's files do not outlive a dump that leaves it
+/// running.
 void choose_strategy(const Context& context, Work& work) {
   const bool criu = work.found.driver.table().uses_criu;
   if (criu) work.criu_version = criu_version(context);
-  work.publish_first = work.stop && !work.opts.link_remap.value_or(false) && (!criu || version_at_least(work.criu_version, 4, 1));
+  work.publish_first = work.stop && !work.opts.link_remap.value_or(false) &&
+                       (!criu || version_at_least(work.criu_version, 4, 1));
   work.pause = work.publish_first && work.state.status == "running";
   if (!work.stop || work.publish_first)
     work.opts.leave_running = true;
@@ -140,12 +152,19 @@ void choose_strategy(const Context& context, Work& work) {
     work.opts.leave_running = std::nullopt;
 }
 
-Work examine_container(const Context& context, const CheckpointOptions& o, Found found, const std::string& id) {
+Work examine_container(const Context& context, const CheckpointOptions& o, Found found,
+                       const std::string& id) {
   auto state = found.driver.state(id);
   if (!state)
-    throw Error(ErrorCode::not_found, fmt::format("container '{}' is gone; its last checkpoint is '{}@latest'", id, id));
+    throw Error(ErrorCode::not_found,
+                fmt::format("container '{}' is gone; its last checkpoint is '{}@latest'", id, id));
   require_checkpointable(*state);
-  Work work{.found = std::move(found), .state = std::move(*state), .opts = o.opts, .criu_version = {}, .delivery = {}, .findings = {}};
+  Work work{.found = std::move(found),
+            .state = std::move(*state),
+            .opts = o.opts,
+            .criu_version = {},
+            .delivery = {},
+            .findings = {}};
   work.stop = !o.opts.leave_running.value_or(false);
   work.findings = examine(work.found.driver, work.state);
   heed(context, work);
@@ -169,8 +188,7 @@ std::vector<Argv> plan(const Context& context, const Work& work) {
   std::vector<Argv> commands;
   if (work.pause) commands.push_back(driver.command("pause", {work.state.id}).argv());
   commands.push_back(dump_command(context, work, context.scratch()).argv());
-  if (work.publish_first)
-    commands.push_back(driver.command("delete", {"--force", work.state.id}).argv());
+  if (work.publish_first) commands.push_back(driver.command("delete", {"--force", work.state.id}).argv());
   return commands;
 }
 
@@ -179,13 +197,14 @@ void require_complete(const Work& work, const fs::path& images) {
   const char* last = work.found.driver.table().uses_criu ? "inventory.img" : "checkpoint.img";
   std::error_code error;
   if (fs::file_size(images / last, error) > 0 && !error) return;
-  throw Error(ErrorCode::runtime_failed,
-              fmt::format("{} reported success, but the image of '{}' has no {}", work.found.driver.table().name, work.state.id, last));
+  throw Error(ErrorCode::runtime_failed, fmt::format("{} reported success, but the image of '{}' has no {}",
+                                                     work.found.driver.table().name, work.state.id, last));
 }
 
-[[noreturn]] void dump_failed(const Context& context, const Work& work, const Command& command, const Result& result,
-                              const fs::path& work_dir, const fs::path& scratch) {
-  Error error = work.found.driver.failure(fmt::format("checkpoint of '{}' failed", work.state.id), command, result, scratch / "runtime.log");
+[[noreturn]] void dump_failed(const Context& context, const Work& work, const Command& command,
+                              const Result& result, const fs::path& work_dir, const fs::path& scratch) {
+  Error error = work.found.driver.failure(fmt::format("checkpoint of '{}' failed", work.state.id), command,
+                                          result, scratch / "runtime.log");
   explain_by_log(error, work_dir / "dump.log");
   keep_log(context, error, work.state.id + ".dump.log");
   throw error;
@@ -220,7 +239,8 @@ Manifest describe_image(const Work& work, const StagedImage& image, const fs::pa
   } else {
     m.config_digest = digest_of(read_file(spec_bundle / "config.json").value_or(""));
     m.terminal = work.findings.stdio[0] == "tty";
-    if (driver.table().shares_host_kernel) m.stdio = {work.findings.stdio[0], work.findings.stdio[1], work.findings.stdio[2]};
+    if (driver.table().shares_host_kernel)
+      m.stdio = {work.findings.stdio[0], work.findings.stdio[1], work.findings.stdio[2]};
   }
   return m;
 }
@@ -241,7 +261,9 @@ struct Timings {
   double total = 0, frozen = 0, runtime = 0, publish = 0;
 };
 
-double since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
+double since(Clock::time_point begin) {
+  return std::chrono::duration<double>(Clock::now() - begin).count();
+}
 
 /// The checkpoint is safe; when the container cannot be removed it goes on, and the user is told.
 void delete_published(const Work& work, const std::string& name) {
@@ -249,7 +271,8 @@ void delete_published(const Work& work, const std::string& name) {
   try {
     driver.remove(work.state.id, true);
   } catch (Error& error) {
-    error.message = fmt::format("'{}' is taken, but the container could not be stopped: {}", name, error.message);
+    error.message =
+        fmt::format("'{}' is taken, but the container could not be stopped: {}", name, error.message);
     try {
       if (work.pause) driver.resume(work.state.id);
     } catch (const Error& left) {
@@ -267,7 +290,8 @@ void stop_container(const Work& work, const Context& context, const std::string&
   wait_for_monitor(*work.found.record, 10'000);
   const Record& record = *work.found.record;
   if (!context.records.exit(record))
-    context.records.save_exit(record, {.status = std::nullopt, .finished = now_rfc3339(), .checkpointed_to = {}});
+    context.records.save_exit(record,
+                              {.status = std::nullopt, .finished = now_rfc3339(), .checkpointed_to = {}});
 }
 
 json result_json(const Work& work, const StagedImage& image, const Manifest& manifest, const Timings& t) {
@@ -280,20 +304,28 @@ json result_json(const Work& work, const StagedImage& image, const Manifest& man
           {"leave_running", !work.stop},
           {"gpu", {{"strategy", "none"}, {"pids", json::array()}}},
           {"seconds",
-           {{"total", t.total}, {"frozen", t.frozen}, {"freeze_gpu", 0.0}, {"runtime", t.runtime}, {"publish", t.publish}}}};
+           {{"total", t.total},
+            {"frozen", t.frozen},
+            {"freeze_gpu", 0.0},
+            {"runtime", t.runtime},
+            {"publish", t.publish}}}};
 }
 
 /// Frozen: from the pause to the container's end, else what CRIU says, else (runsc) the whole dump.
-json dump_and_publish(const Context& context, Work& work, StagedImage& image, ContainerLock& lock, const fs::path& work_dir) {
+json dump_and_publish(const Context& context, Work& work, StagedImage& image, ContainerLock& lock,
+                      const fs::path& work_dir) {
   const auto begin = Clock::now();
   const ScopedTree scratch(context.scratch());
+  lock.note(note_text("checkpoint", {.staging = image.directory().string(),
+                                     .scratch = scratch.path().string(),
+                                     .paused = work.pause,
+                                     .stops = work.stop && !work.publish_first}));
   make_private_dirs(scratch.path());
   if (!work.delivery.criu_config.empty())
-    write_file_atomic(scratch.path() / "criu.conf", fmt::format("{}\n", fmt::join(work.delivery.criu_config, "\n")));
+    write_file_atomic(scratch.path() / "criu.conf",
+                      fmt::format("{}\n", fmt::join(work.delivery.criu_config, "\n")));
   const Driver& driver = work.found.driver;
   const std::string& id = work.state.id;
-  CheckpointNote note{.staging = image.directory().string(), .paused = work.pause};
-  lock.note(note_text("checkpoint", note));
   Undo undo;
   Timings t;
   Clock::time_point paused = begin;
@@ -348,14 +380,17 @@ json checkpoint_one(const Context& context, const CheckpointOptions& o, const st
   const auto begin = Clock::now();
   Found found = context.find(id);
   if (!found.held)
-    throw Error(ErrorCode::not_found, fmt::format("container '{}' is gone: {} has it no more", id, found.driver.table().name));
+    throw Error(ErrorCode::not_found,
+                fmt::format("container '{}' is gone: {} has it no more", id, found.driver.table().name));
   std::unique_ptr<ContainerLock> lock;
   if (!context.globals.dry_run) {
-    lock = std::make_unique<ContainerLock>(context.lock_file(found.driver.target(), id), "checkpoint", patience(context, o));
-    recover(context, found.driver, id, lock->left_behind());
+    lock = std::make_unique<ContainerLock>(context.lock_file(found.driver.target(), id), "checkpoint",
+                                           patience(context, o));
+    recover(context, found.driver, id, *lock);
   }
   Work work = examine_container(context, o, std::move(found), id);
-  StagedImage image = o.image_path ? StagedImage::at(absolute_path(*o.image_path)) : StagedImage::in_store(context.globals.store, id);
+  StagedImage image = o.image_path ? StagedImage::at(absolute_path(*o.image_path))
+                                   : StagedImage::in_store(context.globals.store, id);
   const fs::path work_dir = o.work_path ? absolute_path(*o.work_path) : image.directory();
   work.opts.image_path = image.runtime_images().string();
   if (work.found.driver.table().uses_criu || o.work_path) work.opts.work_dir = work_dir.string();
@@ -372,22 +407,26 @@ json checkpoint_one(const Context& context, const CheckpointOptions& o, const st
 /// Each id on its own; the first failure decides the exit status, after all were tried.
 int checkpoint_all(Context& context, const CheckpointOptions& o) {
   if (o.ids.size() > 1 && o.image_path)
-    throw Error(ErrorCode::usage, "--image-path takes one container; without it each gets its place in the store");
+    throw Error(ErrorCode::usage,
+                "--image-path takes one container; without it each gets its place in the store");
   for (const std::string& id : o.ids) validate_id(id);
   json results = json::array();
   std::optional<Error> failed;
   for (const std::string& id : o.ids) {
     try {
       results.push_back(checkpoint_one(context, o, id));
-      if (!context.globals.json && !context.globals.dry_run) context.out.line(o.image_path ? results.back()["image"] : results.back()["name"]);
+      if (!context.globals.json && !context.globals.dry_run)
+        context.out.line(o.image_path ? results.back()["image"] : results.back()["name"]);
     } catch (const Error& error) {
       if (error.code == ErrorCode::busy && o.if_busy == "skip") {
         context.out.detail(error.message);
         if (!context.globals.dry_run) results.push_back({{"id", id}, {"skipped", error.message}});
         continue;
       }
-      if (failed) failed->message += "; " + error.message;
-      else failed = error;
+      if (failed)
+        failed->message += "; " + error.message;
+      else
+        failed = error;
       if (error.code == ErrorCode::interrupted) break;
     }
   }
@@ -407,18 +446,28 @@ int checkpoint_all(Context& context, const CheckpointOptions& o) {
 
 Action declare_checkpoint(CLI::App& app) {
   auto o = std::make_shared<CheckpointOptions>();
-  app.add_option("--image-path", o->image_path, "directory for the images, absent or empty (default: a new one in the store)")->type_name("DIR");
-  app.add_option("--work-path,--work-dir", o->work_path, "directory for CRIU's logs (default: the checkpoint's)")->type_name("DIR");
+  app.add_option("--image-path", o->image_path,
+                 "directory for the images, absent or empty (default: a new one in the store)")
+      ->type_name("DIR");
+  app.add_option("--work-path,--work-dir", o->work_path,
+                 "directory for CRIU's logs (default: the checkpoint's)")
+      ->type_name("DIR");
   add_switch(app, "--leave-running", o->opts.leave_running, "let the container go on afterwards");
-  add_switch(app, "--tcp-established,--allow-open-tcp", o->opts.allow_open_tcp, "save established TCP connections");
-  add_switch(app, "--skip-in-flight,--tcp-skip-in-flight", o->opts.skip_in_flight, "leave out TCP connections not yet accepted");
+  add_switch(app, "--tcp-established,--allow-open-tcp", o->opts.allow_open_tcp,
+             "save established TCP connections");
+  add_switch(app, "--skip-in-flight,--tcp-skip-in-flight", o->opts.skip_in_flight,
+             "leave out TCP connections not yet accepted");
   add_switch(app, "--link-remap", o->opts.link_remap, "save deleted files that have another name");
-  add_switch(app, "--file-locks", o->opts.file_locks, "save file locks (chosen by itself when there are any)");
+  add_switch(app, "--file-locks", o->opts.file_locks,
+             "save file locks (chosen by itself when there are any)");
   add_switch(app, "--ext-unix-sk", o->opts.ext_unix_sk, "allow unix sockets connected outside");
   add_switch(app, "--shell-job", o->opts.shell_job, "allow a terminal of the host as stdio");
-  app.add_option("--manage-cgroups-mode", o->opts.manage_cgroups, "what CRIU does with cgroups")->check(one_of({"soft", "full", "strict", "ignore"}));
-  app.add_option("--compression", o->opts.compression, "of runsc's image")->check(one_of({"none", "flate-best-speed"}));
-  app.add_option("--if-busy", o->if_busy, "when another ckpt works on it")->check(one_of({"fail", "wait", "skip"}));
+  app.add_option("--manage-cgroups-mode", o->opts.manage_cgroups, "what CRIU does with cgroups")
+      ->check(one_of({"soft", "full", "strict", "ignore"}));
+  app.add_option("--compression", o->opts.compression, "of runsc's image")
+      ->check(one_of({"none", "flate-best-speed"}));
+  app.add_option("--if-busy", o->if_busy, "when another ckpt works on it")
+      ->check(one_of({"fail", "wait", "skip"}));
   app.add_option("ID", o->ids, "containers to checkpoint")->required();
   return [o](Context& context) { return checkpoint_all(context, *o); };
 }

@@ -3,10 +3,9 @@
 
 #include <fmt/ranges.h>
 
-#include <nlohmann/json.hpp>
-
 #include "runtimes/fs.h"
 #include "runtimes/ids.h"
+#include "runtimes/json.h"
 #include "runtimes/program.h"
 #include "runtimes/roots.h"
 #include "runtimes/spec.h"
@@ -21,7 +20,9 @@ struct Candidate {
   bool held;
 };
 
-std::string describe(const Candidate& c) { return fmt::format("{} in '{}'", table_of(c.kind).name, c.root); }
+std::string describe(const Candidate& c) {
+  return fmt::format("{} in '{}'", table_of(c.kind).name, c.root);
+}
 
 bool wanted(const Globals& globals, RuntimeKind kind, const std::string& root) {
   if (globals.runtime && table_of(kind).name != *globals.runtime) return false;
@@ -47,7 +48,8 @@ std::vector<Candidate> candidates(const Globals& globals, const Records& records
   return found;
 }
 
-/// --runtime, else whose name the program of --runtime-path has (/opt/crun-1.28), else the first that is installed.
+/// --runtime, else whose name the program of --runtime-path has (/opt/crun-1.28), else the first that is
+/// installed.
 const RuntimeTable& chosen_runtime(const Globals& globals) {
   if (globals.runtime) return *runtime_named(*globals.runtime);
   const std::string named = fs::path(globals.runtime_path.value_or("")).filename().string();
@@ -76,14 +78,15 @@ std::string runtime_binary(const Globals& globals, const RuntimeTable& table, co
 
 Driver Context::driver_for_new(std::optional<RuntimeKind> kind, const std::optional<Target>& before) const {
   const RuntimeTable& table = kind ? table_of(*kind) : chosen_runtime(globals);
-  Target target = before.value_or(Target{.kind = table.kind, .path = {}, .root = std::string(table.default_root)});
+  Target target =
+      before.value_or(Target{.kind = table.kind, .path = {}, .root = std::string(table.default_root)});
   target.path = runtime_binary(globals, table, target.path);
   if (globals.root) target.root = absolute_path(*globals.root).string();
   if (globals.platform) target.platform = globals.platform;
   if (!globals.runtime_args.empty()) target.runtime_args = globals.runtime_args;
   if (globals.platform && table.kind != RuntimeKind::runsc)
     throw Error(ErrorCode::unsupported, fmt::format("--platform is runsc's; {} has none", table.name));
-  return {runner, prober, std::move(target)};
+  return {runner, prober, std::move(target), timeout_or(std::chrono::seconds(30))};
 }
 
 Found Context::find(const std::string& id) const {
@@ -98,7 +101,8 @@ Found Context::find(const std::string& id) const {
   if (found.size() > 1) {
     std::vector<std::string> names;
     for (const Candidate& c : found) names.push_back(describe(c));
-    throw Error(ErrorCode::conflict, fmt::format("there are {} containers '{}': {}", found.size(), id, fmt::join(names, ", ")))
+    throw Error(ErrorCode::conflict,
+                fmt::format("there are {} containers '{}': {}", found.size(), id, fmt::join(names, ", ")))
         .with_hint("name one with --runtime and --root");
   }
   const Candidate& one = found.front();
@@ -106,7 +110,8 @@ Found Context::find(const std::string& id) const {
   target.path = runtime_binary(globals, table_of(one.kind), target.path);
   if (!globals.runtime_args.empty()) target.runtime_args = globals.runtime_args;
   if (globals.platform) target.platform = globals.platform;
-  return {Driver(runner, prober, std::move(target)), one.record, one.held};
+  return {Driver(runner, prober, std::move(target), timeout_or(std::chrono::seconds(30))), one.record,
+          one.held};
 }
 
 std::optional<std::chrono::milliseconds> Context::timeout_or(std::chrono::milliseconds otherwise) const {
@@ -115,13 +120,18 @@ std::optional<std::chrono::milliseconds> Context::timeout_or(std::chrono::millis
 }
 
 fs::path Context::lock_file(const Target& target, const std::string& id) const {
-  const std::string name = std::string(table_of(target.kind).name) + "-" + digest_of(target.root).substr(0, 8);
+  const std::string name =
+      std::string(table_of(target.kind).name) + "-" + digest_of(target.root).substr(0, 8);
   return fs::path(globals.state_dir) / "locks" / name / (id + ".lock");
 }
 
-fs::path Context::default_log(const std::string& id) const { return fs::path(globals.store) / "logs" / (id + ".log"); }
+fs::path Context::default_log(const std::string& id) const {
+  return fs::path(globals.store) / "logs" / (id + ".log");
+}
 
-fs::path Context::scratch() const { return fs::path(globals.state_dir) / "tmp" / random_hex(6); }
+fs::path Context::scratch() const {
+  return fs::path(globals.state_dir) / "tmp" / random_hex(6);
+}
 
 void Context::print_plan(const std::vector<Argv>& commands) const {
   if (globals.json) {

@@ -2,6 +2,7 @@
 #include "commands/options.h"
 #include "commands/recovery.h"
 #include "commands/verbs.h"
+#include "runtimes/json.h"
 
 namespace ckpt {
 namespace {
@@ -11,33 +12,46 @@ struct DeleteOptions {
   bool force = false;
 };
 
+void require_deletable(const Driver& driver, const DeleteOptions& o) {
+  const auto state = driver.state(o.id);
+  if (!state || o.force || state->status == "stopped" || state->status == "created") return;
+  throw Error(ErrorCode::conflict, fmt::format("container '{}' is {}", o.id, state->status))
+      .with_hint("stop it with 'ckpt kill', or use --force");
+}
+
+int report(const Context& context, const std::string& id, bool deleted) {
+  if (context.globals.json && context.globals.dry_run) context.print_plan({});
+  if (context.globals.json && !context.globals.dry_run)
+    context.out.document({{"id", id}, {"deleted", deleted}});
+  return 0;
+}
+
 int delete_container(Context& context, const DeleteOptions& o) {
   std::optional<Found> found;
   try {
     found.emplace(context.find(o.id));
   } catch (const Error& error) {
-    if (o.force && error.code == ErrorCode::not_found) return 0;
+    if (o.force && error.code == ErrorCode::not_found) return report(context, o.id, false);
     throw;
   }
   const Driver& driver = found->driver;
   if (context.globals.dry_run) {
-    if (found->held) context.print_plan({driver.command("delete", o.force ? Argv{"--force", o.id} : Argv{o.id}).argv()});
+    if (!found->held) return report(context, o.id, true);
+    require_deletable(driver, o);
+    context.print_plan({driver.command("delete", {"--force", o.id}).argv()});
     return 0;
   }
-  const ContainerLock lock(context.lock_file(driver.target(), o.id), "delete", std::chrono::milliseconds(0));
+  ContainerLock lock(context.lock_file(driver.target(), o.id), "delete", std::chrono::milliseconds(0));
   if (found->held) {
-    recover(context, driver, o.id, lock.left_behind());
-    const auto state = driver.state(o.id);
-    if (state && !o.force && state->status != "stopped" && state->status != "created")
-      throw Error(ErrorCode::conflict, fmt::format("container '{}' is {}", o.id, state->status))
-          .with_hint("stop it with 'ckpt kill', or use --force");
+    recover(context, driver, o.id, lock);
+    require_deletable(driver, o);
     driver.remove(o.id, true);
   }
   if (found->record) {
     wait_for_monitor(*found->record, 10'000);
     context.records.remove(*found->record);
   }
-  return 0;
+  return report(context, o.id, true);
 }
 
 }  // namespace

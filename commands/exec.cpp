@@ -1,4 +1,6 @@
-// ckpt exec ID -- CMD...: replaces itself by the runtime's exec, so that streams, signals and status are its own.
+// ckpt exec ID -- CMD...: replaces itself by the runtime's exec, so that streams, signals and status are its
+// own.
+#include <signal.h>
 #include <unistd.h>
 
 #include <vector>
@@ -19,11 +21,13 @@ Argv exec_args(const Driver& driver, const std::string& id, const std::vector<st
 
 int exec_in(Context& context, const std::string& id) {
   if (context.payload.empty())
-    throw Error(ErrorCode::usage, "no command to execute").with_hint(fmt::format("ckpt exec {} -- COMMAND [ARGS...]", id));
+    throw Error(ErrorCode::usage, "no command to execute")
+        .with_hint(fmt::format("ckpt exec {} -- COMMAND [ARGS...]", id));
   const Found found = context.find(id);
   const auto state = found.driver.state(id);
   if (!state || state->status != "running")
-    throw Error(ErrorCode::conflict, fmt::format("container '{}' is {}; commands run only in a running one", id, state ? state->status : "gone"));
+    throw Error(ErrorCode::conflict, fmt::format("container '{}' is {}; commands run only in a running one",
+                                                 id, state ? state->status : "gone"));
   const Command command = found.driver.command("exec", exec_args(found.driver, id, context.payload));
   if (context.globals.dry_run) {
     context.print_plan({command.argv()});
@@ -34,8 +38,10 @@ int exec_in(Context& context, const std::string& id) {
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
   ::setenv("PATH", command.env.at("PATH").c_str(), 1);
+  ::signal(SIGPIPE, SIG_DFL);  // an ignored signal stays ignored over exec
   ::execv(command.program.c_str(), argv.data());
-  throw Error(ErrorCode::runtime_failed, fmt::format("cannot start '{}': {}", command.program, errno_text(errno)));
+  throw Error(ErrorCode::runtime_failed,
+              fmt::format("cannot start '{}': {}", command.program, errno_text(errno)));
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // ckpt kill ID [SIGNAL]: a signal to the container's first process, SIGTERM unless another is named.
 #include "commands/parse.h"
 #include "commands/verbs.h"
+#include "runtimes/json.h"
 
 namespace ckpt {
 namespace {
@@ -14,11 +15,14 @@ int kill_container(Context& context, const KillOptions& o) {
   const Found found = context.find(o.id);
   const auto state = found.driver.state(o.id);
   if (!state || state->status == "stopped")
-    throw Error(ErrorCode::conflict, fmt::format("container '{}' is {}; there is no process to signal", o.id, state ? "stopped" : "gone"));
-  if (context.globals.dry_run)
+    throw Error(ErrorCode::conflict, fmt::format("container '{}' is {}; there is no process to signal", o.id,
+                                                 state ? "stopped" : "gone"));
+  if (context.globals.dry_run) {
     context.print_plan({found.driver.command("kill", {o.id, signal}).argv()});
-  else
-    found.driver.kill(o.id, signal);
+    return 0;
+  }
+  found.driver.kill(o.id, signal);
+  if (context.globals.json) context.out.document({{"id", o.id}, {"signal", signal}});
   return 0;
 }
 

@@ -1,10 +1,10 @@
 // Preparing a launch and handing it to the monitor.
 #include "commands/launching.h"
 
-#include <nlohmann/json.hpp>
-
 #include "runtimes/fs.h"
 #include "runtimes/interrupt.h"
+#include "runtimes/json.h"
+#include "runtimes/roots.h"
 
 namespace ckpt {
 namespace {
@@ -17,6 +17,23 @@ void delete_ended(const Context& context, const Driver& driver, const Record& re
   } catch (const Error& error) {
     context.out.warn(error.message);
   }
+}
+
+void write_pid_file(const std::optional<std::string>& path, pid_t pid) {
+  if (path) write_file_atomic(absolute_path(*path), fmt::format("{}", pid));
+}
+
+/// For what fails, or is interrupted, when the container runs already.
+void take_down(const Context& context, const Driver& driver, const Record& record) {
+  const HoldInterrupts hold;
+  const auto saved = context.records.load(record.target.kind, record.target.root, record.id);
+  if (!holders(driver.target().root, record.id).contains(driver.target().kind)) return;
+  try {
+    driver.remove(record.id, true);
+  } catch (const Error& error) {
+    context.out.warn(error.message);
+  }
+  if (saved) wait_for_monitor(*saved, 10'000);
 }
 
 /// A container whose process ended is deleted, as `runc run` does; one that a checkpoint stopped has been
@@ -58,11 +75,29 @@ void write_bundle(const LaunchFiles& files, const nlohmann::json& spec) {
   write_file_atomic(files.bundle / "config.json", spec.dump(1));
 }
 
+pid_t launch_detached(const Context& context, const Driver& driver, const Record& record,
+                      const Launch& launch, const std::optional<std::string>& pid_file) {
+  say_steps(context, driver, launch);
+  try {
+    const pid_t pid = start_monitor(context.records, record, launch);
+    write_pid_file(pid_file, pid);
+    return pid;
+  } catch (const Error&) {
+    take_down(context, driver, record);
+    throw;
+  }
+}
+
 int run_to_its_end(const Context& context, const Driver& driver, const Record& record, const Launch& launch,
                    const std::optional<std::string>& pid_file, std::unique_ptr<ContainerLock> lock) {
   Supervisor supervisor(driver, context.records, record, launch);
-  context.records.save(record);
-  write_pid_file(pid_file, supervisor.bring_up());
+  try {
+    context.records.save(record);
+    write_pid_file(pid_file, supervisor.bring_up());
+  } catch (const Error&) {
+    take_down(context, driver, record);
+    throw;
+  }
   lock.reset();
   return stay_with(context, driver, record, supervisor);
 }
@@ -70,10 +105,6 @@ int run_to_its_end(const Context& context, const Driver& driver, const Record& r
 void say_steps(const Context& context, const Driver& driver, const Launch& launch) {
   for (const Launch::Step& step : launch.steps)
     context.out.detail("run: " + shell_quote(driver.logged(step.verb, step.args, launch.runtime_log).argv()));
-}
-
-void write_pid_file(const std::optional<std::string>& path, pid_t pid) {
-  if (path) write_file_atomic(absolute_path(*path), fmt::format("{}", pid));
 }
 
 }  // namespace ckpt

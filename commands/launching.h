@@ -25,6 +25,11 @@ LaunchFiles launch_files(const Context& context, const Record& record,
 /// Makes the record's directory with our copy of the configuration.
 void write_bundle(const LaunchFiles& files, const nlohmann::json& spec);
 
+/// Detached: brings it up under a monitor of its own and writes the user's pid file. On a failure no
+/// container is left. Returns the container's pid.
+pid_t launch_detached(const Context& context, const Driver& driver, const Record& record,
+                      const Launch& launch, const std::optional<std::string>& pid_file);
+
 /// Attached: brings it up in this process (`lock` is let go when it runs), relays until its end, deletes it
 /// as `runc run` does. Returns the container's own status; 137 when a checkpoint stopped it.
 int run_to_its_end(const Context& context, const Driver& driver, const Record& record, const Launch& launch,
@@ -32,8 +37,5 @@ int run_to_its_end(const Context& context, const Driver& driver, const Record& r
 
 /// For --verbose: what the monitor is about to run, since it cannot say so itself.
 void say_steps(const Context& context, const Driver& driver, const Launch& launch);
-
-/// Writes the user's --pid-file.
-void write_pid_file(const std::optional<std::string>& path, pid_t pid);
 
 }  // namespace ckpt

@@ -3,39 +3,70 @@
 
 #include <unistd.h>
 
-#include "runtimes/json.h"
-
 #include "images/manifest.h"
 #include "runtimes/fs.h"
+#include "runtimes/json.h"
 
 namespace ckpt {
 
 using nlohmann::json;
 
 std::string note_text(const std::string& verb, const CheckpointNote& note) {
-  return json{{"verb", verb}, {"pid", ::getpid()}, {"since", now_rfc3339()}, {"staging", note.staging}, {"paused", note.paused}}
+  return json{{"verb", verb},
+              {"pid", ::getpid()},
+              {"since", now_rfc3339()},
+              {"staging", note.staging},
+              {"scratch", note.scratch},
+              {"paused", note.paused},
+              {"stops", note.stops}}
       .dump();
 }
 
-void recover(const Context& context, const Driver& driver, const std::string& id, const std::string& left_behind) {
+namespace {
+
+void undo_dead(const Context& context, const Driver& driver, const std::string& id,
+               const std::string& left_behind) {
   const json note = parse_json(left_behind);
   if (!note.is_object()) return;
   if (note.value("paused", false)) {
     const auto state = driver.state(id);
     if (state && state->status == "paused") {
       driver.resume(id);
-      context.out.warn(fmt::format("container '{}' had been left paused by a ckpt that was killed; it runs again", id));
+      context.out.warn(
+          fmt::format("container '{}' had been left paused by a ckpt that was killed; it runs again", id));
     }
   }
+  const fs::path scratch = note.value("scratch", "");
+  if (scratch.parent_path() == fs::path(context.globals.state_dir) / "tmp") remove_tree(scratch);
   const fs::path staging = note.value("staging", "");
-  const bool unpublished = staging.filename().string().starts_with('.') || !fs::exists(staging / kManifestName);
-  if (!staging.empty() && fs::exists(staging) && unpublished) {
+  const bool unpublished =
+      staging.filename().string().starts_with('.') || !fs::exists(staging / kManifestName);
+  if (staging.empty() || !fs::exists(staging) || !unpublished) return;
+  if (note.value("stops", false) && !driver.state(id)) {
+    context.out.warn(fmt::format(
+        "'{}' holds what a ckpt that was killed had dumped of '{}', which is gone; nobody removes it",
+        staging.string(), id));
+  } else {
     remove_tree(staging);
-    context.out.warn(fmt::format("removed '{}', an unfinished checkpoint of a ckpt that was killed", staging.string()));
+    context.out.warn(
+        fmt::format("removed '{}', an unfinished checkpoint of a ckpt that was killed", staging.string()));
   }
 }
 
+}  // namespace
+
+void recover(const Context& context, const Driver& driver, const std::string& id, ContainerLock& lock) {
+  try {
+    undo_dead(context, driver, id, lock.left_behind());
+  } catch (const Error&) {
+    lock.hand_on();
+    throw;
+  }
+  lock.settled();
+}
+
 void keep_log(const Context& context, Error& error, const std::string& name) {
+  if (error.code == ErrorCode::interrupted) error.log.clear();
   if (error.log.empty()) return;
   constexpr std::size_t kKept = 8U << 20U;
   const auto text = read_file(error.log, kKept);

@@ -1,4 +1,5 @@
-// What a ckpt that was killed in the middle left behind, put right by the next one that takes the container's lock.
+// What a ckpt that was killed in the middle left behind, put right by the next one that takes the container's
+// lock.
 #pragma once
 #include <string>
 
@@ -9,14 +10,18 @@ namespace ckpt {
 /// The note that a checkpoint keeps in the lock file while it works.
 struct CheckpointNote {
   std::string staging;  ///< directory of an unpublished image; empty: none
+  std::string scratch;  ///< directory of small files of that ckpt's
   bool paused = false;  ///< ckpt paused the container
+  bool stops = false;   ///< the dump itself stops the container: its image may be all that is left
 };
 std::string note_text(const std::string& verb, const CheckpointNote& note);
 
-/// Resumes what a dead holder left paused and removes its unpublished image; says so with warn().
-void recover(const Context& context, const Driver& driver, const std::string& id, const std::string& left_behind);
+/// Resumes what a dead holder of the lock left paused and removes its unpublished image; says so with warn().
+/// What fails is left to the next holder.
+void recover(const Context& context, const Driver& driver, const std::string& id, ContainerLock& lock);
 
-/// Copies the log that a failure names to STATE/failed/NAME, where no later command removes it (its first 8 MiB).
+/// Copies the log that a failure names to STATE/failed/NAME, where no later command removes it (its first 8
+/// MiB).
 void keep_log(const Context& context, Error& error, const std::string& name);
 
 }  // namespace ckpt

@@ -1,6 +1,4 @@
 // ckpt restore: check the image and the bundle, bring the container up from it, prove that it lives.
-#include <nlohmann/json.hpp>
-
 #include "commands/launching.h"
 #include "commands/options.h"
 #include "commands/recovery.h"
@@ -9,6 +7,7 @@
 #include "images/store.h"
 #include "runtimes/fs.h"
 #include "runtimes/ids.h"
+#include "runtimes/json.h"
 #include "runtimes/procfs.h"
 #include "runtimes/program.h"
 #include "runtimes/roots.h"
@@ -253,11 +252,9 @@ void verify(const Context& context, const Plan& plan) {
 int restore_detached(const Context& context, const RestoreOptions& o, const Plan& plan,
                      Clock::time_point begin) {
   const Launch launch = launch_of(context, plan);
-  say_steps(context, plan.driver, launch);
   const auto launching = Clock::now();
-  const pid_t pid = start_monitor(context.records, plan.record, launch);
+  const pid_t pid = launch_detached(context, plan.driver, plan.record, launch, o.pid_file);
   const double runtime = std::chrono::duration<double>(Clock::now() - launching).count();
-  write_pid_file(o.pid_file, pid);
   verify(context, plan);
   if (!context.globals.json) {
     context.out.line(plan.record.id);
@@ -285,17 +282,18 @@ int restore_container(const Context& context, const RestoreOptions& o) {
   }
   auto lock =
       std::make_unique<ContainerLock>(context.lock_file(plan.driver.target(), id), "restore", seconds(0));
-  recover(context, plan.driver, id, lock->left_behind());
+  recover(context, plan.driver, id, *lock);
   free_the_id(context, plan, o.replace.value_or(false));
-  prepare_files(plan);
   try {
+    prepare_files(plan);
     if (plan.record.attached)
       return run_to_its_end(context, plan.driver, plan.record, launch_of(context, plan), o.pid_file,
                             std::move(lock));
     return restore_detached(context, o, plan, begin);
   } catch (Error& error) {
     keep_log(context, error, id + ".restore.log");
-    if (error.code != ErrorCode::verify_failed) context.records.remove(plan.record);
+    const bool there = holders(plan.driver.target().root, id).contains(plan.driver.target().kind);
+    if (error.code != ErrorCode::verify_failed && !there) context.records.remove(plan.record);
     throw;
   }
 }

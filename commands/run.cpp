@@ -1,11 +1,10 @@
 // ckpt run: create, read the pid, start, and stay (attached) or leave a monitor behind (-d).
-#include <nlohmann/json.hpp>
-
 #include "commands/launching.h"
 #include "commands/options.h"
 #include "commands/verbs.h"
 #include "runtimes/fs.h"
 #include "runtimes/ids.h"
+#include "runtimes/json.h"
 #include "runtimes/roots.h"
 #include "runtimes/spec.h"
 
@@ -65,9 +64,7 @@ void refuse_existing(const Driver& driver, const std::string& id) {
 
 void run_detached(const Context& context, const RunOptions& o, const Driver& driver, const Record& record,
                   const Launch& launch) {
-  say_steps(context, driver, launch);
-  const pid_t pid = start_monitor(context.records, record, launch);
-  write_pid_file(o.pid_file, pid);
+  const pid_t pid = launch_detached(context, driver, record, launch, o.pid_file);
   if (context.globals.json)
     context.out.document(
         {{"id", o.id}, {"runtime", driver.table().name}, {"pid", pid}, {"log", record.log_path}});
@@ -100,9 +97,9 @@ int run_container(const Context& context, const RunOptions& o) {
   auto lock = std::make_unique<ContainerLock>(context.lock_file(driver.target(), o.id), "run",
                                               std::chrono::milliseconds(0));
   refuse_existing(driver, o.id);
-  write_bundle(files, spec);
-  if (!o.log_path && !record.log_path.empty()) fs::remove(record.log_path);
   try {
+    write_bundle(files, spec);
+    if (!o.log_path && !record.log_path.empty()) fs::remove(record.log_path);
     if (record.attached) return run_to_its_end(context, driver, record, launch, o.pid_file, std::move(lock));
     run_detached(context, o, driver, record, launch);
   } catch (const Error&) {

@@ -1,4 +1,5 @@
-// One operation at a time on a container: flock(2) on a file that also tells who holds it and what a dead holder was at.
+// One operation at a time on a container: flock(2) on a file that also tells who holds it and what a dead
+// holder was at.
 #pragma once
 #include <chrono>
 #include <filesystem>
@@ -19,6 +20,10 @@ class ContainerLock {
 
   /// What a holder that died had noted, as it was found; empty after a clean end.
   const std::string& left_behind() const { return left_behind_; }
+  /// It has been dealt with; until then the note stays, in case this one is killed as well.
+  void settled();
+  /// It could not be dealt with: the next holder finds it again.
+  void hand_on() { handed_on_ = true; }
   /// Replaces the note: what the next holder must know if this one is killed now.
   void note(const std::string& json_text);
 
@@ -27,7 +32,8 @@ class ContainerLock {
 
   std::filesystem::path file_;
   Fd fd_;
-  std::string left_behind_;
+  std::string left_behind_, own_;
+  bool handed_on_ = false;
 };
 
 }  // namespace ckpt
