@@ -3,11 +3,11 @@
 
 #include <fmt/format.h>
 
-#include "runtimes/json.h"
 #include <sstream>
 
 #include "runtimes/criu_log.h"
 #include "runtimes/fs.h"
+#include "runtimes/json.h"
 #include "runtimes/procfs.h"
 #include "runtimes/program.h"
 #include "runtimes/roots.h"
@@ -80,8 +80,10 @@ std::vector<std::string> json_errors(const std::string& log) {
     } else if (!quoted && c == '}' && depth > 0 && --depth == 0) {
       const json entry = parse_json(object);
       object.clear();
-      if (entry.is_object() && (entry.value("level", json()) == "error" || entry.value("level", json()) == "fatal"))
-        if (const json text = entry.value("msg", json()); text.is_string()) errors.push_back(first_line(text));
+      if (entry.is_object() &&
+          (entry.value("level", json()) == "error" || entry.value("level", json()) == "fatal"))
+        if (const json text = entry.value("msg", json()); text.is_string())
+          errors.push_back(first_line(text));
     }
   }
   std::erase(errors, "");
@@ -99,7 +101,8 @@ std::string last_error(const std::string& json_log, const std::string& standard_
   for (std::string line; std::getline(lines, line);) {
     if (line.starts_with("goroutine ") || line.starts_with("\t")) break;
     if (first_line(line).empty()) continue;
-    (line.starts_with("time=") && line.find(" level=warning ") != std::string::npos ? warning : last) = first_line(line);
+    (line.starts_with("time=") && line.find(" level=warning ") != std::string::npos ? warning : last) =
+        first_line(line);
   }
   return without_decoration(last.empty() ? warning : last);
 }
@@ -111,8 +114,9 @@ std::vector<ContainerState> parse_states(const std::string& text, const std::str
     if (in.is_object()) return {corrected(state_of(in))};
     for (const json& entry : in) states.push_back(corrected(state_of(entry)));
   } catch (const json::exception&) {
-    throw Error(ErrorCode::runtime_failed, fmt::format("'{}' answered with something that is not its JSON: '{}'", program,
-                                                       first_line(text).substr(0, 80)));
+    throw Error(ErrorCode::runtime_failed,
+                fmt::format("'{}' answered with something that is not its JSON: '{}'", program,
+                            first_line(text).substr(0, 80)));
   }
   return states;
 }
@@ -123,7 +127,8 @@ Command Driver::command(const std::string& verb, const Argv& args) const {
   command.args.insert(command.args.end(), args.begin(), args.end());
   command.env["PATH"] = search_path();
   command.timeout = limit_;
-  if (verb == "resume" || verb == "delete") command.timeout = std::max<std::chrono::milliseconds>(limit_.value_or(seconds(30)), seconds(30));
+  if (verb == "resume" || verb == "delete")
+    command.timeout = std::max<std::chrono::milliseconds>(limit_.value_or(seconds(30)), seconds(30));
   return command;
 }
 
@@ -154,7 +159,8 @@ std::optional<ContainerState> Driver::state(const std::string& id) const {
 std::vector<ContainerState> Driver::list() const {
   const Command asked = command("list", {"--format", "json"});
   const Result result = runner_.run(asked);
-  if (!result.ok()) throw failure(fmt::format("cannot list the containers in '{}'", target_.root), asked, result);
+  if (!result.ok())
+    throw failure(fmt::format("cannot list the containers in '{}'", target_.root), asked, result);
   return parse_states(result.out, target_.path);
 }
 
@@ -171,18 +177,22 @@ std::vector<pid_t> Driver::processes(const std::string& id) const {
 }
 
 void Driver::remove(const std::string& id, bool force) const {
+  // runsc would take an id that it does not have for an abbreviation of another.
+  if (!table().shares_host_kernel && !holders(target_.root, id).contains(target_.kind)) return;
   do_verb("delete", force ? Argv{"--force", id} : Argv{id});
 }
 
 Result Driver::do_verb(const std::string& verb, const Argv& args) const {
   const Command asked = command(verb, args);
   Result result = runner_.run(asked);
-  const auto id = std::find_if(args.begin(), args.end(), [](const std::string& word) { return !word.starts_with('-'); });
+  const auto id =
+      std::find_if(args.begin(), args.end(), [](const std::string& word) { return !word.starts_with('-'); });
   if (!result.ok()) throw failure(fmt::format("{} of '{}' failed", verb, *id), asked, result);
   return result;
 }
 
-Error Driver::failure(const std::string& what, const Command& command, const Result& result, const fs::path& log) const {
+Error Driver::failure(const std::string& what, const Command& command, const Result& result,
+                      const fs::path& log) const {
   if (result.interrupted) return interrupted_error(*result.interrupted);
   const std::string name(table_.name);
   Error error(ErrorCode::runtime_failed, "");
@@ -194,9 +204,10 @@ Error Driver::failure(const std::string& what, const Command& command, const Res
   } else if (result.stopped_because) {
     error.message = fmt::format("{}: {} was stopped: {}", what, name, *result.stopped_because);
   } else {
-    const std::string said =
-        last_error(log.empty() ? "" : read_file(log).value_or(""), result.err, table_.kind == RuntimeKind::runsc);
-    error.message = fmt::format("{}: {} {}{}", what, name, describe(result.outcome), said.empty() ? "" : ": " + said);
+    const std::string said = last_error(log.empty() ? "" : read_file(log).value_or(""), result.err,
+                                        table_.kind == RuntimeKind::runsc);
+    error.message =
+        fmt::format("{}: {} {}{}", what, name, describe(result.outcome), said.empty() ? "" : ": " + said);
     if (const Diagnosis known = diagnose_line(said); !known.meaning.empty()) {
       error.with_cause(said).with_hint(known.remedy);
       error.message += fmt::format(" ({})", known.meaning);

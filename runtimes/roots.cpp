@@ -9,8 +9,8 @@
 namespace ckpt {
 namespace {
 
-// Sources: runc and crun --help; moby daemon/runtime_unix.go; containerd's runc shim (RuncRoot) and gVisor's shim;
-// k3s' containerd state; CRI-O runtime_root; podman's crun under XDG_RUNTIME_DIR.
+// Sources: runc and crun --help; moby daemon/runtime_unix.go; containerd's runc shim (RuncRoot) and gVisor's
+// shim; k3s' containerd state; CRI-O runtime_root; podman's crun under XDG_RUNTIME_DIR.
 constexpr const char* kPatterns[] = {
     "/run/runc",
     "/run/crun",
@@ -69,7 +69,8 @@ std::vector<Root> known_roots(const std::vector<std::string>& extra, const std::
   std::set<std::pair<dev_t, ino_t>> seen;
   for (const std::string& path : paths) {
     struct stat status = {};
-    if (::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode) && seen.emplace(status.st_dev, status.st_ino).second)
+    if (::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode) &&
+        seen.emplace(status.st_dev, status.st_ino).second)
       roots.push_back(look_into(path));
   }
   return roots;
@@ -86,6 +87,17 @@ std::set<RuntimeKind> holders(const std::string& root, const std::string& id) {
     if (name.starts_with(id + "_sandbox:") && name.ends_with(".state")) kinds.insert(RuntimeKind::runsc);
   }
   return kinds;
+}
+
+std::optional<std::string> confusable_sandbox(const std::string& root, const std::string& id) {
+  std::error_code error;
+  for (fs::directory_iterator it(root, error), end; !error && it != end; it.increment(error)) {
+    const std::string name = it->path().filename().string();
+    const std::string other = name.substr(0, name.find("_sandbox:"));
+    if (!name.ends_with(".state") || other.size() == name.size() || other == id) continue;
+    if (other.starts_with(id) || id.starts_with(other)) return other;
+  }
+  return std::nullopt;
 }
 
 }  // namespace ckpt

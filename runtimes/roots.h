@@ -1,4 +1,5 @@
-// Where runtimes keep their state: every root we know of, and who holds an id, found by looking at files, not by asking.
+// Where runtimes keep their state: every root we know of, and who holds an id, found by looking at files, not
+// by asking.
 #pragma once
 #include <filesystem>
 #include <optional>
@@ -17,13 +18,18 @@ struct Root {
   std::string error = {};
 };
 
-/// Roots of runc, crun and runsc by hand, and of docker, containerd, k3s, CRI-O and podman (root and users), plus
-/// `extra`. Each directory once, even when reached by two names (/run and /var/run).
-/// `prefix` stands before the well-known paths; tests use it.
+/// Roots of runc, crun and runsc by hand, and of docker, containerd, k3s, CRI-O and podman (root and users),
+/// plus `extra`. Each directory once, even when reached by two names (/run and /var/run). `prefix` stands
+/// before the well-known paths; tests use it.
 std::vector<Root> known_roots(const std::vector<std::string>& extra, const std::string& prefix = "");
 
 /// The runtimes in whose form `root` holds `id`: runc ROOT/ID/state.json, crun ROOT/ID/status,
 /// runsc ROOT/ID_sandbox:SANDBOX.state.
 std::set<RuntimeKind> holders(const std::string& root, const std::string& id);
+
+/// A container of gVisor whose id begins with `id` or is the beginning of it. runsc takes an id for an
+/// abbreviation of a longer one: beside `web-2` it finds no `web` ("ambiguous"), and without a `web` it
+/// deletes `web-2` in its place.
+std::optional<std::string> confusable_sandbox(const std::string& root, const std::string& id);
 
 }  // namespace ckpt

@@ -10,12 +10,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "runtimes/json.h"
-
 #include "runtimes/criu_log.h"
 #include "runtimes/error_json.h"
 #include "runtimes/interrupt.h"
+#include "runtimes/json.h"
 #include "runtimes/procfs.h"
+#include "runtimes/roots.h"
 #include "runtimes/terminal.h"
 
 namespace ckpt {
@@ -29,13 +29,15 @@ constexpr std::uintmax_t kRunawayLog = 16U << 20U;
 constexpr std::uintmax_t kAnyLog = 256U << 20U;
 constexpr int kForwarded[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGCONT, SIGWINCH, SIGCHLD};
 
-/// CRIU's restorer reads a truncated pages image for ever and writes a line each time (facts: 30 MB/s of log).
+/// CRIU's restorer reads a truncated pages image for ever and writes a line each time (facts: 30 MB/s of
+/// log).
 std::optional<std::string> runaway(const std::string& log) {
   std::error_code error;
   const std::uintmax_t size = fs::file_size(log, error);
   if (error || size < kRunawayLog) return std::nullopt;
   const std::string tail = read_tail(log, 4096);
-  if (tail.find("Advanced iov 0 bytes") != std::string::npos || tail.find("returned 0\n") != std::string::npos)
+  if (tail.find("Advanced iov 0 bytes") != std::string::npos ||
+      tail.find("returned 0\n") != std::string::npos)
     return "the image's memory pages are cut short, CRIU would read them for ever";
   if (size > kAnyLog) return fmt::format("its log '{}' grew beyond 256 MiB", log);
   return std::nullopt;
@@ -66,15 +68,30 @@ class SignalQueue {
   Fd fd_;
 };
 
-/// A restore ends cleanly when the tasks that CRIU is restoring die: CRIU sees it, fails, and cleans up. runc does not
-/// react to SIGTERM then, and a killed crun leaves its CRIU running.
+/// A restore ends cleanly when the tasks that CRIU is restoring die: CRIU sees it, fails, and cleans up. runc
+/// does not react to SIGTERM then, and a killed crun leaves its CRIU running.
 void stop_restore(pid_t runtime) {
   const std::vector<pid_t> tasks = nested_tasks(runtime);
   for (const pid_t task : tasks) ::kill(task, SIGKILL);
   if (tasks.empty()) ::kill(-runtime, SIGTERM);
 }
 
-void set_nonblocking(const Fd& fd) { ::fcntl(fd.get(), F_SETFL, ::fcntl(fd.get(), F_GETFL) | O_NONBLOCK); }
+void set_nonblocking(const Fd& fd) {
+  ::fcntl(fd.get(), F_SETFL, ::fcntl(fd.get(), F_GETFL) | O_NONBLOCK);
+}
+
+/// With both of them, runsc could reach one of the two no more.
+void refuse_abbreviation(const Driver& driver, const std::string& id) {
+  if (driver.table().shares_host_kernel) return;
+  const auto other = confusable_sandbox(driver.target().root, id);
+  if (!other) return;
+  throw Error(ErrorCode::conflict,
+              fmt::format("'{}' and the container '{}' cannot both be: runsc takes the shorter id for an "
+                          "abbreviation of the longer one",
+                          id, *other))
+      .with_runtime("runsc")
+      .with_hint("choose an id that is not the beginning of the other, or another --root");
+}
 
 }  // namespace
 
@@ -105,7 +122,8 @@ json launch_to_json(const Launch& launch) {
 
 Launch launch_from_json(const json& in) {
   Launch launch;
-  for (const json& step : in.at("steps")) launch.steps.push_back({step.at("verb"), step.at("args").get<Argv>()});
+  for (const json& step : in.at("steps"))
+    launch.steps.push_back({step.at("verb"), step.at("args").get<Argv>()});
   launch.env = in.at("env").get<std::map<std::string, std::string>>();
   launch.pid_file = in.at("pid_file");
   launch.console_socket = in.at("console_socket");
@@ -132,10 +150,11 @@ void Supervisor::open_streams() {
   if (!record_.log_path.empty()) {
     make_private_dirs(fs::path(record_.log_path).parent_path());
     s.log_is_new = !fs::exists(record_.log_path);
-    s.log = Fd(::open(record_.log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
+    s.log =
+        Fd(::open(record_.log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (!s.log)
-      throw Error(ErrorCode::runtime_failed,
-                  fmt::format("cannot write the container's log '{}': {}", record_.log_path, errno_text(errno)));
+      throw Error(ErrorCode::runtime_failed, fmt::format("cannot write the container's log '{}': {}",
+                                                         record_.log_path, errno_text(errno)));
   }
   if (!record_.stdio_pipes) {
     const fs::path errors = records_.directory(record_) / "runtime.err";
@@ -190,13 +209,15 @@ void Supervisor::run_step(const Launch::Step& step) {
   if (result.ok() && !result.interrupted) return;
   if (result.err.empty()) result.err = early_;
   if (!record_.stdio_pipes) result.err += read_tail(records_.directory(record_) / "runtime.err", 64U << 10U);
-  Error error = driver_.failure(fmt::format("{} of '{}' failed", step.verb, record_.id), command, result, launch_.runtime_log);
+  Error error = driver_.failure(fmt::format("{} of '{}' failed", step.verb, record_.id), command, result,
+                                launch_.runtime_log);
   if (!launch_.criu_log.empty()) explain_by_log(error, launch_.criu_log);
   if (result.stopped_because) error.code = ErrorCode::image_invalid;
   throw error;
 }
 
 pid_t Supervisor::bring_up() {
+  refuse_abbreviation(driver_, record_.id);
   open_streams();
   try {
     for (const Launch::Step& step : launch_.steps) {
@@ -230,32 +251,49 @@ void Supervisor::accept_terminal() {
   streams_->listener.reset();
   ::unlink(launch_.console_socket.c_str());
   if (!terminal)
-    throw Error(ErrorCode::runtime_failed, fmt::format("{} did not send the terminal of '{}'", driver_.table().name, record_.id));
+    throw Error(ErrorCode::runtime_failed,
+                fmt::format("{} did not send the terminal of '{}'", driver_.table().name, record_.id));
   streams_->terminal = std::move(*terminal);
   set_nonblocking(streams_->terminal);
   if (record_.attached) copy_window_size(0, streams_->terminal.get());
 }
 
-/// Deletes what the runtime made so far. A container that is not there is fine: `delete --force` says so with 0.
+/// Deletes what the runtime made so far. A container that is not there is fine: `delete --force` says so with
+/// 0.
 void Supervisor::undo() {
   const HoldInterrupts hold;
   if (!launch_.console_socket.empty()) ::unlink(launch_.console_socket.c_str());
-  // criu-root in the bundle (crun) or beside the state (runc) would make every later restore fail (facts 2.3).
+  // criu-root in the bundle (crun) or beside the state (runc) would make every later restore fail
+  // (facts 2.3).
   unmount_below(records_.directory(record_));
   unmount_below(fs::path(driver_.target().root) / record_.id);
-  driver_.runner().run(driver_.command("delete", {"--force", record_.id}));
+  remove_remains();
   reap_others();
   struct stat log = {};
   if (streams_->log_is_new && ::fstat(streams_->log.get(), &log) == 0 && log.st_size == 0)
     ::unlink(record_.log_path.c_str());
 }
 
+/// What the runtime has of it. runsc is asked only about an id that it has, or it would take it for an
+/// abbreviation of another; and it waits until the pids of the sandbox and its gofers vanish, which are our
+/// orphans to reap.
+void Supervisor::remove_remains() {
+  const Target& target = driver_.target();
+  if (!driver_.table().shares_host_kernel && !holders(target.root, record_.id).contains(target.kind)) return;
+  Command command = driver_.command("delete", {"--force", record_.id});
+  command.watch = [this]() -> std::optional<std::string> {
+    reap_others();
+    return std::nullopt;
+  };
+  driver_.runner().run(command);
+}
+
 pid_t Supervisor::read_pid() const {
   const auto text = read_file(launch_.pid_file, 64);
   const pid_t pid = text ? static_cast<pid_t>(std::atol(text->c_str())) : 0;
   if (pid <= 0)
-    throw Error(ErrorCode::runtime_failed,
-                fmt::format("{} wrote no pid for '{}' into '{}'", driver_.table().name, record_.id, launch_.pid_file));
+    throw Error(ErrorCode::runtime_failed, fmt::format("{} wrote no pid for '{}' into '{}'",
+                                                       driver_.table().name, record_.id, launch_.pid_file));
   return pid;
 }
 
@@ -269,8 +307,8 @@ void Supervisor::pump(int fd, int stream) {
   }
 }
 
-/// Before a created container is started, what arrives are the runtime's own words; in a restore they cannot be told
-/// from the container's, which must not be lost.
+/// Before a created container is started, what arrives are the runtime's own words; in a restore they cannot
+/// be told from the container's, which must not be lost.
 void Supervisor::deliver(int stream, std::string_view data) {
   if (!running_) {
     if (early_.size() < kEarlyLimit || launch_.is_restore) early_ += data;
@@ -325,7 +363,8 @@ void Supervisor::reap_others() {
     if (pid == record_.pid) wait_status_ = status;
 }
 
-/// A sandbox's gofers end with it. `runsc delete` waits for their pids to vanish, seconds when a slow init reaps them.
+/// A sandbox's gofers end with it. `runsc delete` waits for their pids to vanish, seconds when a slow init
+/// reaps them.
 void Supervisor::reap_helpers() {
   for (int tries = 0; tries < 200 && ::waitpid(-1, nullptr, WNOHANG) >= 0; ++tries) ::poll(nullptr, 0, 5);
 }
@@ -343,7 +382,8 @@ std::optional<int> Supervisor::exit_status() {
 ExitRecord Supervisor::serve() {
   Streams& s = *streams_;
   const SignalQueue signals;
-  const std::optional<RawMode> raw(record_.attached && s.terminal ? std::make_optional<RawMode>() : std::nullopt);
+  const std::optional<RawMode> raw(record_.attached && s.terminal ? std::make_optional<RawMode>()
+                                                                  : std::nullopt);
   if (const auto early_signal = interrupted()) forward(*early_signal);
   const Fd ended(static_cast<int>(::syscall(SYS_pidfd_open, record_.pid, 0)));
   s.stdin_open = s.stdin_open || (record_.attached && s.terminal);

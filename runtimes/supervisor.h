@@ -1,5 +1,5 @@
-// Bringing a container up and staying with it: owns its pipes or its terminal, is the subreaper, learns how it ended.
-// Used by the monitor of a detached container and by an attached run or restore itself.
+// Bringing a container up and staying with it: owns its pipes or its terminal, is the subreaper, learns how
+// it ended. Used by the monitor of a detached container and by an attached run or restore itself.
 #pragma once
 #include <sys/types.h>
 
@@ -42,11 +42,11 @@ class Supervisor {
   Supervisor(const Supervisor&) = delete;
   Supervisor& operator=(const Supervisor&) = delete;
 
-  /// Creates and starts, or restores; saves the record with the pid. On any failure what was made is deleted again
-  /// before the error is thrown. The pid is the container's first process (runsc: the sandbox).
+  /// Creates and starts, or restores; saves the record with the pid. On any failure what was made is deleted
+  /// again before the error is thrown. The pid is the container's first process (runsc: the sandbox).
   pid_t bring_up();
-  /// Relays until the container has ended; writes and returns its exit record. An attached one also relays ckpt's own
-  /// stdin and forwards signals and the terminal's size.
+  /// Relays until the container has ended; writes and returns its exit record. An attached one also relays
+  /// ckpt's own stdin and forwards signals and the terminal's size.
   ExitRecord serve();
 
  private:
@@ -62,6 +62,7 @@ class Supervisor {
   void flush_early();
   void relay_stdin();
   void forward(int signal);
+  void remove_remains();
   void reap_others();
   static void reap_helpers();
   std::optional<int> exit_status();
@@ -71,15 +72,18 @@ class Supervisor {
   Record record_;
   Launch launch_;
   std::unique_ptr<Streams> streams_;
-  std::string early_;     ///< output while `running_` is false: the runtime's words, in a restore perhaps the container's
+  std::string early_;     ///< output while `running_` is false: the runtime's words, in a restore perhaps the
+                          ///< container's
   bool running_ = false;  ///< created, or restored: what arrives now is the container's
   std::optional<int> wait_status_;
 };
 
 /// Starts `PROGRAM __monitor DIRECTORY` in a session of its own and waits until the container runs.
-/// Returns the container's pid. Throws what the monitor reports. `record` and `launch` are written to its directory.
+/// Returns the container's pid. Throws what the monitor reports. `record` and `launch` are written to its
+/// directory.
 pid_t start_monitor(const Records& records, const Record& record, const Launch& launch);
-/// The monitor's whole life; `ready_fd` gets one JSON object, {"pid"} or {"error"}. The exit status of the process.
+/// The monitor's whole life; `ready_fd` gets one JSON object, {"pid"} or {"error"}. The exit status of the
+/// process.
 int monitor_main(const std::filesystem::path& directory, int ready_fd);
 
 }  // namespace ckpt

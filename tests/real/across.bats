@@ -14,6 +14,7 @@ load helpers
     mkdir -p "$ROOT"
     ROOTS+=("$ROOT")
     bundle "$KIND" /bin/payload sleep
+    edit --arg path "/$KIND-$ID" '.linux.cgroupsPath = $path'
     launch "$ID"
   done
   BINARIES=$RUNTIMES/runc-1.3/bin:$RUNTIMES/crun-1.21/bin:$RUNTIMES/runsc-2024/bin:$RUNTIMES/criu/bin

@@ -266,7 +266,7 @@ unmount_null_netns() {
 remove_unseen_cgroups() {
   leaf
   [[ ${#LEAF[@]} -gt 0 ]] || return 0
-  for id in "${CONTAINERS[@]}"; do rmdir "/sys/fs/cgroup/unified/$id" || true; done 2>/dev/null
+  find /sys/fs/cgroup/unified -depth -type d -name "*$ID*" ! -name "leaf-$ID" -exec rmdir {} + 2>/dev/null || true
 }
 
 processes() {

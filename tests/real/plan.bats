@@ -5,13 +5,14 @@
 load helpers
 
 # understood COMMAND...: each vector that `ckpt --dry-run COMMAND` prints, for a container that is not there. Vectors
-# that make one name a bundle that the real command would have made.
+# that make one name files that the real command would have made; here they stand where nothing is.
 understood() {
   local plan vector argv said
   plan=$(ckpt --json --dry-run "$@")
   [[ $(jq length <<<"$plan") -gt 0 ]]
   while read -r vector; do
-    mapfile -t argv < <(jq -r --arg id "$ID" --arg other "no-$ID" '.[] | if . == $id then $other else . end' <<<"$vector")
+    mapfile -t argv < <(jq -r --arg id "$ID" --arg state "$STATE" \
+      '.[] | if . == $id then "no-" + $id else split($state) | join("/dev/null") end' <<<"$vector")
     said=$("${ENVIRONMENT[@]}" "${LEAF[@]}" "${argv[@]}" </dev/null 2>&1) || true
     if grep -qiE 'flag provided|unrecognized option|usage:|unknown (option|flag|command)|invalid option|understood' <<<"$said"; then
       fail "${argv[*]}: $said"
@@ -37,7 +38,6 @@ understood() {
   counts_on
   ckpt checkpoint "$ID"
   at=$(count)
-  ckpt delete --force "$ID"
   understood restore -d "${options[@]:0:4}" "$ID"
   understood restore -d --work-path "$T/work" "$ID"
   [[ $(count) == "$at" ]]

@@ -18,7 +18,7 @@ load helpers
 }
 
 @test "a second container from a checkpoint of one that goes on" {
-  local other=$ID-2 first
+  local other=second-$ID first
   CONTAINERS+=("$other")
   counter
   ckpt checkpoint --leave-running "$ID"

@@ -9,6 +9,21 @@ load helpers
   start_ckpt exec "$ID" -- /bin/sh -c 'echo here >/data/session; exec /bin/busybox sleep 1000'
   await '[[ -s $DATA/session ]]'
   ends_with 5 ckpt checkpoint --leave-running "$ID"
-  says 'exec sessions' sleep
+  says 'exec sessions' busybox
+  counts_on
+}
+
+# runsc takes an id that it does not have for an abbreviation, and would delete the other container.
+@test "an id that is the beginning of another's is refused, and the other goes on" {
+  local short=${ID%?}
+  CONTAINERS+=("$short" "$ID-2")
+  counter
+  ends_with 5 launch "$short"
+  says "'$short'" "'$ID'" abbreviation
+  ends_with 5 launch "$ID-2"
+  says "'$ID-2'" "'$ID'" abbreviation
+  ends_with 4 ckpt state "$short"
+  ends_with 0 ckpt delete --force "$short"
+  is_running "$ID"
   counts_on
 }
