@@ -266,12 +266,17 @@ only_the_image() {
 }
 @test "restore: success, but the process is dead: 10" {
   with_checkpoint
-  echo 139 >"$FAKE_DIR/exit"
-  go restore -d c
+  do_at restore after gate
+  start restore -d c
+  await at_gate restore
+  kill -KILL "$(tail -n 1 "$FAKE_DIR/pids")"
+  await gone "$(tail -n 1 "$FAKE_DIR/pids")"
+  open_gate restore
+  finish
   ends 10
   says "reported the restore of 'c' done, but the container is" "ckpt logs"
   nothing_left
-  rm "$FAKE_DIR/exit"
+  behave
   go restore -d --replace c
   ends 0
 }

@@ -1,0 +1,231 @@
+#!/usr/bin/env bats
+# ckpt killed with SIGKILL at each step, and what the next one does about it; two ckpts at once.
+# shellcheck disable=SC2154  # bats sets stderr
+
+load helpers
+setup() { make_place; }
+teardown() { leave_place; }
+
+# crash VERB WHEN ARGS...: ckpt ARGS is killed while the runtime's VERB stands at a gate.
+crash() {
+  local verb=$1 when=$2
+  shift 2
+  behave
+  do_at "$verb" "$when" gate
+  start "$@"
+  await at_gate "$verb"
+  kill -KILL "$BACKGROUND"
+  finish
+  ends 137
+  open_gate "$verb"
+  await fake_gone "$verb"
+  behave
+}
+staged() { find "$STORE/checkpoints" -mindepth 2 -maxdepth 2 -name '.*'; }
+
+@test "checkpoint killed at any step: the next one resumes the container, removes what was staged, and says so" {
+  local step
+  run_container c
+  for step in "pause after" "checkpoint before" "checkpoint after"; do
+    # shellcheck disable=SC2086  # two words
+    crash $step checkpoint c
+    is_now c paused
+    same 1 "$(staged | wc -l)"
+    go checkpoint --leave-running c
+    ends 0
+    holds "$stderr" "ckpt: warning: container 'c' had been left paused by a ckpt that was killed; it runs again"
+    holds "$stderr" "an unfinished checkpoint of a ckpt that was killed"
+    same 2 "$(wc -l <<<"$stderr")"
+    is_now c running
+    nothing_left
+  done
+  same 3 "$(find "$STORE" -name ckpt.json | wc -l)"
+}
+@test "checkpoint killed before its pause took effect" {
+  run_container c
+  crash pause before checkpoint c
+  go checkpoint --leave-running c
+  ends 0
+  is_now c running
+  nothing_left
+}
+@test "checkpoint killed behind its publication: nothing of the image is lost" {
+  run_container c
+  do_at delete before hang
+  start checkpoint c
+  await at_gate delete
+  kill -KILL "$BACKGROUND" "$(cat "$FAKE_DIR/at/delete")"
+  finish
+  behave
+  is_now c paused
+  same 1 "$(find "$STORE" -name ckpt.json | wc -l)"
+  go checkpoint --leave-running c
+  ends 0
+  is_now c running
+  nothing_left
+  same 2 "$(find "$STORE" -name ckpt.json | wc -l)"
+}
+@test "delete and restore --replace after a crash" {
+  run_container c
+  take_checkpoint c
+  crash checkpoint before checkpoint c
+  go restore -d c
+  ends 5
+  is_now c running
+  nothing_left
+  crash checkpoint before checkpoint c
+  go restore -d --replace c
+  ends 0
+  is_now c running
+  nothing_left
+  crash checkpoint before checkpoint c
+  go delete --force c
+  ends 0
+  nothing_left
+  no_record
+}
+@test "the resume after a crash fails: it is told, and the next one tries again" {
+  run_container c
+  crash checkpoint before checkpoint c
+  do_at resume before fail "thaw is broken"
+  go checkpoint --leave-running c
+  ends 1
+  says "resume of 'c' failed" "thaw is broken"
+  is_now c paused
+  behave
+  go checkpoint --leave-running c
+  ends 0
+  is_now c running
+  nothing_left
+}
+@test "a note that is rubbish is ignored" {
+  local lock note
+  run_container c
+  crash checkpoint before checkpoint c
+  lock=$(find "$CKPT_STATE_DIR/locks" -name c.lock)
+  for note in rubbish "[]" "{}"; do
+    echo "$note" >"$lock"
+    go checkpoint --leave-running c
+    ends 0
+  done
+}
+@test "checkpoint by a dump that stops the container, killed: what it dumped is all that is left, and stays" {
+  run_container c
+  take_checkpoint c
+  crash checkpoint before checkpoint --link-remap c
+  go checkpoint c
+  ends 4
+  says "container 'c'"
+  go restore -d c
+  ends 0
+  holds "$stderr" "'$(staged)' holds what a ckpt that was killed had dumped of 'c'"
+  same 1 "$(staged | wc -l)"
+}
+@test "run -d killed: the monitor brings the container up, it is listed and can be deleted" {
+  crash create before run -d -b "$BUNDLE" c
+  await status_is c running
+  same c "$(ckpt list -q)"
+  go run -d -b "$BUNDLE" c
+  ends 5
+  go delete --force c
+  ends 0
+  nothing_left
+  no_record
+}
+status_is() { [ "$(ckpt state "$1" 2>/dev/null | jq -r .status)" = "$2" ]; }
+@test "restore -d killed: the same" {
+  run_container c
+  ckpt checkpoint c
+  crash restore before restore -d c
+  await status_is c running
+  go delete --force c
+  ends 0
+  nothing_left
+}
+@test "attached run killed: the container and its record are found and removed" {
+  start run -b "$BUNDLE" c
+  await status_is c running
+  kill -KILL "$BACKGROUND"
+  finish
+  go delete --force c
+  ends 0
+  nothing_left
+  no_record
+}
+
+# ---- two at once
+
+busy_checkpoint() {
+  do_at checkpoint before gate
+  start checkpoint --leave-running c
+  await at_gate checkpoint
+}
+
+@test "two checkpoints at once: the second names the first" {
+  run_container c
+  busy_checkpoint
+  refuses 8 busy "container 'c' is busy with ckpt checkpoint (pid $BACKGROUND, since 20" "--if-busy wait" -- checkpoint c
+  refuses 8 busy "busy with ckpt checkpoint" -- delete --force c
+  refuses 8 busy "busy with ckpt checkpoint" -- checkpoint --if-busy fail c
+  open_gate checkpoint
+  finish
+  ends 0
+  nothing_left
+  same 1 "$(find "$STORE" -name ckpt.json | wc -l)"
+}
+@test "--if-busy skip: 0 and nothing done" {
+  run_container c
+  busy_checkpoint
+  go checkpoint --if-busy skip c
+  ends 0
+  same "" "$output$stderr"
+  go --json checkpoint --if-busy skip c
+  ends 0
+  same c "$(jq -r .id <<<"$output")"
+  holds "$(jq -r .skipped <<<"$output")" "busy with"
+  open_gate checkpoint
+  finish
+  ends 0
+  same 1 "$(find "$STORE" -name ckpt.json | wc -l)"
+}
+@test "--if-busy wait: goes on when the first has ended" {
+  local first
+  run_container c
+  busy_checkpoint
+  first=$BACKGROUND
+  start checkpoint --leave-running --if-busy wait c
+  open_gate checkpoint
+  wait "$first"
+  finish
+  ends 0
+  nothing_left
+  same 2 "$(find "$STORE" -name ckpt.json | wc -l)"
+}
+@test "--if-busy wait: at most --timeout" {
+  run_container c
+  busy_checkpoint
+  go checkpoint --if-busy wait --timeout 300ms c
+  ends 8
+  says "container 'c' is busy with"
+}
+@test "two runs of one id at once" {
+  do_at create before gate
+  start run -d -b "$BUNDLE" c
+  await at_gate create
+  refuses 8 busy "container 'c' is busy with ckpt run (pid $BACKGROUND" -- run -d -b "$BUNDLE" c
+  open_gate create
+  finish
+  ends 0
+  is_now c running
+}
+@test "two containers of different roots do not hold each other up" {
+  run_container c
+  runtime=crun run_container c --root "$T/root2"
+  busy_checkpoint
+  rm "$FAKE_DIR/do/checkpoint"
+  go --root "$T/root2" checkpoint --leave-running c
+  ends 0
+  open_gate checkpoint
+  finish
+  ends 0
+}
