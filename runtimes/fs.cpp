@@ -121,7 +121,7 @@ void make_private_dirs(const fs::path& path) {
   make_private_dirs(path.parent_path());
   if (::mkdir(path.c_str(), 0700) == 0) return;
   const int error = errno;
-  if (error != EEXIST || !directory_there(path)) fail("cannot make directory", path, error);
+  if (error != EEXIST || !directory_there(path)) fail("cannot make directory", path, error == EEXIST ? ENOTDIR : error);
 }
 
 void unmount_below(const fs::path& path) {

@@ -207,7 +207,7 @@ void Supervisor::run_step(const Launch::Step& step) {
     pump(streams_->err.read.get(), 2);
   }
   if (result.ok() && !result.interrupted) return;
-  if (result.err.empty()) result.err = early_;
+  if (result.err.empty()) result.err = early_[0] + early_[1];
   if (!record_.stdio_pipes) result.err += read_tail(records_.directory(record_) / "runtime.err", 64U << 10U);
   Error error = driver_.failure(fmt::format("{} of '{}' failed", step.verb, record_.id), command, result,
                                 launch_.runtime_log);
@@ -219,6 +219,10 @@ void Supervisor::run_step(const Launch::Step& step) {
 pid_t Supervisor::bring_up() {
   refuse_abbreviation(driver_, record_.id);
   open_streams();
+  // What is there already is somebody else's: it must not be undone.
+  if (holders(driver_.target().root, record_.id).contains(driver_.target().kind))
+    throw Error(ErrorCode::conflict, fmt::format("container '{}' exists already", record_.id));
+  throw_if_interrupted();
   try {
     for (const Launch::Step& step : launch_.steps) {
       throw_if_interrupted();
@@ -226,7 +230,7 @@ pid_t Supervisor::bring_up() {
       if (step.verb != "start") accept_terminal();
       if (step.verb == "create") {
         running_ = true;
-        early_.clear();
+        early_ = {};
       }
     }
     record_.pid = read_pid();
@@ -311,8 +315,9 @@ void Supervisor::pump(int fd, int stream) {
 /// be told from the container's, which must not be lost.
 void Supervisor::deliver(int stream, std::string_view data) {
   if (!running_) {
-    if (early_.size() < kEarlyLimit || launch_.is_restore) early_ += data;
-    if (launch_.is_restore && early_.size() > kEarlyLimit) flush_early();
+    std::string& early = early_.at(static_cast<std::size_t>(stream) - 1);
+    if (early.size() < kEarlyLimit || launch_.is_restore) early += data;
+    if (launch_.is_restore && early.size() > kEarlyLimit) flush_early();
     return;
   }
   if (streams_->log) write_all(streams_->log.get(), data);
@@ -320,9 +325,11 @@ void Supervisor::deliver(int stream, std::string_view data) {
 }
 
 void Supervisor::flush_early() {
-  if (streams_->log) write_all(streams_->log.get(), early_);
-  if (record_.attached) write_all(1, early_);
-  early_.clear();
+  for (const int stream : {1, 2}) {
+    const std::string early = std::exchange(early_.at(static_cast<std::size_t>(stream) - 1), {});
+    if (streams_->log) write_all(streams_->log.get(), early);
+    if (record_.attached) write_all(stream, early);
+  }
 }
 
 void Supervisor::relay_stdin() {

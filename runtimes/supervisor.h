@@ -3,6 +3,7 @@
 #pragma once
 #include <sys/types.h>
 
+#include <array>
 #include <filesystem>
 #include <map>
 #include <nlohmann/json_fwd.hpp>
@@ -72,8 +73,9 @@ class Supervisor {
   Record record_;
   Launch launch_;
   std::unique_ptr<Streams> streams_;
-  std::string early_;     ///< output while `running_` is false: the runtime's words, in a restore perhaps the
-                          ///< container's
+  /// Output while `running_` is false, of stdout and stderr: the runtime's words, in a restore perhaps the
+  /// container's.
+  std::array<std::string, 2> early_;
   bool running_ = false;  ///< created, or restored: what arrives now is the container's
   std::optional<int> wait_status_;
 };
