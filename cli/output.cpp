@@ -1,10 +1,11 @@
 // stdout, stderr and the --log file.
 #include "cli/output.h"
 
-#include "runtimes/json.h"
+#include <fcntl.h>
 
 #include "runtimes/error_json.h"
 #include "runtimes/fs.h"
+#include "runtimes/json.h"
 
 namespace ckpt {
 namespace {
@@ -26,9 +27,11 @@ std::string dump(const json& document, int indent) {
 
 TerminalOutput::TerminalOutput(const Globals& globals) : globals_(globals) {
   if (!globals.log) return;
-  log_ = std::fopen(globals.log->c_str(), "ae");
+  const int fd = ::open(globals.log->c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  log_ = fd < 0 ? nullptr : ::fdopen(fd, "a");
   if (log_ == nullptr)
-    throw Error(ErrorCode::usage, fmt::format("cannot write --log '{}': {}", *globals.log, errno_text(errno)));
+    throw Error(ErrorCode::usage,
+                fmt::format("cannot write --log '{}': {}", *globals.log, errno_text(errno)));
 }
 
 TerminalOutput::~TerminalOutput() {
@@ -44,9 +47,13 @@ void TerminalOutput::log(const char* level, const std::string& text) {
   std::fflush(log_);
 }
 
-void TerminalOutput::line(const std::string& text) { fmt::print("{}\n", text); }
+void TerminalOutput::line(const std::string& text) {
+  fmt::print("{}\n", text);
+}
 
-void TerminalOutput::document(const json& document) { fmt::print("{}\n", dump(document, 2)); }
+void TerminalOutput::document(const json& document) {
+  fmt::print("{}\n", dump(document, 2));
+}
 
 void TerminalOutput::warn(const std::string& text) {
   log("warning", text);
@@ -58,7 +65,8 @@ void TerminalOutput::detail(const std::string& text) {
   if (globals_.verbose > 0) fmt::print(stderr, "ckpt: {}\n", one_line(text));
 }
 
-void TerminalOutput::table(const std::vector<std::string>& heading, const std::vector<std::vector<std::string>>& rows) {
+void TerminalOutput::table(const std::vector<std::string>& heading,
+                           const std::vector<std::vector<std::string>>& rows) {
   std::vector<std::size_t> widths;
   for (const std::string& title : heading) widths.push_back(title.size());
   for (const auto& row : rows)

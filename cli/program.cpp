@@ -3,7 +3,6 @@
 #include "cli/program.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <iostream>
@@ -199,7 +198,6 @@ int main_with(int argc, char** argv) {
   Invocation invocation;
   try {
     catch_interrupts();
-    ::umask(077);
     invocation.parse(line);
     json = invocation.globals.json;
     apply_config(invocation.app, invocation.globals);

@@ -2,7 +2,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -76,7 +75,6 @@ pid_t start_monitor(const Records& records, const Record& record, const Launch& 
 
 int monitor_main(const fs::path& directory, int ready_fd) {
   ::fcntl(ready_fd, F_SETFD, FD_CLOEXEC);
-  ::umask(077);
   SystemRunner runner;
   const fs::path state_dir = state_dir_of(directory);
   Prober prober(runner, state_dir / "probe");

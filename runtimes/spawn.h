@@ -47,7 +47,7 @@ struct Command {
   std::optional<std::chrono::milliseconds> timeout = {};  ///< nullopt: none
   std::chrono::milliseconds grace{10'000};  ///< between SIGTERM and SIGKILL; runc and CRIU undo a restore in under 1 s
   OnInterrupt on_interrupt = OnInterrupt::terminate;
-  std::size_t capture_limit = 8U << 20U;  ///< bytes kept of each captured stream's beginning and of its end
+  std::size_t capture_limit = 2U << 20U;  ///< bytes kept of each captured stream's beginning and of its end
   /// Asked every 100 ms; text means: stop the child, this is why.
   std::function<std::optional<std::string>()> watch = {};
   std::vector<AlsoPoll> also = {};
