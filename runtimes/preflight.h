@@ -1,5 +1,6 @@
 // Looking at a running container before its dump: what would fail, what would be lost, what must be asked for.
 #pragma once
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -18,7 +19,7 @@ struct Findings {
   std::vector<std::string> connections;    ///< established TCP, "127.0.0.1:80 -> 127.0.0.1:4000"
   std::uint64_t largest_ghost = 0;         ///< bytes of the largest deleted open file without a name
   bool host_pid_namespace = false;
-  std::string stdio[3];                    ///< "pipe", "null", "tty", "file", "socket": kinds of the first process
+  std::array<std::string, 3> stdio;                    ///< "pipe", "null", "tty", "file", "socket": kinds of the first process
 };
 
 /// For runc and crun from the host's /proc; for runsc from `ps` inside the sandbox (only exec sessions are looked for:

@@ -37,7 +37,7 @@ struct ExitRecord {
 
 class Records {
  public:
-  explicit Records(std::filesystem::path state_dir) : base_(std::move(state_dir) / "containers") {}
+  explicit Records(const std::filesystem::path& state_dir) : base_(state_dir / "containers") {}
 
   /// STATE/containers/RUNTIME-<hash of root>/ID
   std::filesystem::path directory(RuntimeKind kind, const std::string& root, const std::string& id) const;
