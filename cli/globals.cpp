@@ -4,7 +4,6 @@
 #define TOML_HEADER_ONLY 1
 #define TOML_ENABLE_FORMATTERS 0
 #include <fmt/ranges.h>
-
 #include <toml++/toml.h>
 
 #include "commands/options.h"
@@ -31,7 +30,8 @@ std::vector<std::string> values_of(const toml::node& node, const std::string& ke
     if (const auto* s = one.as_string()) return s->get();
     if (const auto* b = one.as_boolean()) return b->get() ? "true" : "false";
     if (const auto* i = one.as_integer()) return fmt::format("{}", i->get());
-    throw Error(ErrorCode::invalid_config, fmt::format("the value of '{}' is neither text, number nor true/false", key));
+    throw Error(ErrorCode::invalid_config,
+                fmt::format("the value of '{}' is neither text, number nor true/false", key));
   };
   std::vector<std::string> values;
   if (const auto* list = node.as_array()) {
@@ -42,23 +42,27 @@ std::vector<std::string> values_of(const toml::node& node, const std::string& ke
   return values;
 }
 
-void set(CLI::App& app, const std::string& key, const std::vector<std::string>& values, const std::string& file) {
+void set(CLI::App& app, const std::string& key, const std::vector<std::string>& values,
+         const std::string& file) {
   std::string dashed = key;
   for (char& c : dashed)
     if (c == '_') c = '-';
   CLI::Option* option = app.get_option_no_throw("--" + dashed);
   std::vector<std::string> names;
   for (const CLI::Option* known : app.get_options())
-    if (known->get_envname().empty() || !known->get_lnames().empty()) names.push_back(known->get_single_name());
+    if (known->get_envname().empty() || !known->get_lnames().empty())
+      names.push_back(known->get_single_name());
   if (option == nullptr || dashed == "config" || dashed == "help" || dashed == "version")
-    throw Error(ErrorCode::invalid_config, fmt::format("'{}': unknown key '{}'{}", file, key, did_you_mean(dashed, names)));
+    throw Error(ErrorCode::invalid_config,
+                fmt::format("'{}': unknown key '{}'{}", file, key, did_you_mean(dashed, names)));
   if (option->count() > 0) return;
   try {
     for (const std::string& value : values) option->add_result(value);
     option->run_callback();
   } catch (const CLI::Error& error) {
     const bool known = dynamic_cast<const CLI::ValidationError*>(&error) != nullptr;
-    const std::string why = known ? error.what() : fmt::format("'{}' is not a value of it", fmt::join(values, ", "));
+    const std::string why =
+        known ? error.what() : fmt::format("'{}' is not a value of it", fmt::join(values, ", "));
     throw Error(ErrorCode::invalid_config, fmt::format("'{}': {}: {}", file, key, why));
   }
 }
@@ -76,20 +80,26 @@ void declare_globals(CLI::App& app, Globals& g) {
     from_environment(option, name);
   };
   app.add_option_function<std::string>(
-         "--runtime", [&g](const std::string& name) { g.runtime = name == "auto" ? std::nullopt : std::optional(name); },
+         "--runtime",
+         [&g](const std::string& name) { g.runtime = name == "auto" ? std::nullopt : std::optional(name); },
          "runc, crun, runsc or auto")
       ->check(one_of({"runc", "crun", "runsc", "auto"}));
   from_environment(app.get_option("--runtime"), "runtime");
   text("runtime-path", g.runtime_path, "the runtime's program")->type_name("PROGRAM");
   text("root", g.root, "the runtime's state directory")->type_name("DIR");
-  text("runtime-arg", g.runtime_args, "global flag for the runtime, repeatable")->type_name("ARG")->allow_extra_args(false)->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  text("runtime-arg", g.runtime_args, "global flag for the runtime, repeatable")
+      ->type_name("ARG")
+      ->allow_extra_args(false)
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   text("platform", g.platform, "runsc's platform")->type_name("NAME");
   text("store", g.store, "where checkpoints are kept (default: /var/lib/ckpt)")->type_name("DIR");
   text("config", g.config, "configuration file (default: /etc/ckpt/ckpt.toml)")->type_name("FILE");
   text("log", g.log, "file for ckpt's own messages")->type_name("FILE");
   text("log-format", g.log_format, "text or json")->check(one_of({"text", "json"}));
-  app.add_option_function<std::string>("--timeout", [&g](const std::string& value) { g.timeout = parse_duration(value); },
-                                       "limit of one long step: 30s, 5m; 0 for none")
+  app.add_option_function<std::string>(
+         "--timeout", [&g](const std::string& value) { g.timeout = parse_duration(value); },
+         "limit of one long step: 30s, 5m; 0 for none")
       ->check(duration());
   from_environment(app.get_option("--timeout"), "timeout");
   flag("--dry-run", "dry-run", g.dry_run, "print the commands that would change something");
@@ -105,14 +115,16 @@ void apply_config(CLI::App& app, const Globals& globals) {
   const auto content = read_file(file);
   if (!content) {
     if (!globals.config) return;
-    throw Error(ErrorCode::invalid_config, fmt::format("cannot read --config '{}': {}", file, errno_text(errno)));
+    throw Error(ErrorCode::invalid_config,
+                fmt::format("cannot read --config '{}': {}", file, errno_text(errno)));
   }
   try {
     const toml::table table = toml::parse(*content, file);
     for (const auto& [key, node] : table)
       set(app, std::string(key.str()), values_of(node, std::string(key.str())), file);
   } catch (const toml::parse_error& error) {
-    throw Error(ErrorCode::invalid_config, fmt::format("'{}' line {}: {}", file, error.source().begin.line, error.description()));
+    throw Error(ErrorCode::invalid_config,
+                fmt::format("'{}' line {}: {}", file, error.source().begin.line, error.description()));
   }
 }
 

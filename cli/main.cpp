@@ -1,4 +1,6 @@
 // ckpt: everything is in program.cpp.
 #include "cli/program.h"
 
-int main(int argc, char** argv) { return ckpt::main_with(argc, argv); }
+int main(int argc, char** argv) {
+  return ckpt::main_with(argc, argv);
+}

@@ -1,4 +1,5 @@
-// Printing: data on stdout, words on stderr, one line each; errors as a sentence or as the contract's JSON object.
+// Printing: data on stdout, words on stderr, one line each; errors as a sentence or as the contract's JSON
+// object.
 #pragma once
 #include <cstdio>
 
@@ -16,7 +17,8 @@ class TerminalOutput : public Output {
   void document(const nlohmann::json& document) override;
   void warn(const std::string& text) override;
   void detail(const std::string& text) override;
-  void table(const std::vector<std::string>& heading, const std::vector<std::vector<std::string>>& rows) override;
+  void table(const std::vector<std::string>& heading,
+             const std::vector<std::vector<std::string>>& rows) override;
   void raw(const std::string& bytes) override;
 
  private:

@@ -1,4 +1,5 @@
-// What every command is given: the global options, who runs programs, where things are; and finding containers.
+// What every command is given: the global options, who runs programs, where things are; and finding
+// containers.
 #pragma once
 #include <chrono>
 #include <filesystem>
@@ -49,9 +50,10 @@ struct Context {
   Output& out;
   std::vector<std::string> payload = {};  ///< what stands behind `--`
 
-  /// The runtime for a container that does not exist yet: `kind`, else --runtime, else the first installed. What the
-  /// user did not say (binary, root, flags) is as in `before`.
-  Driver driver_for_new(std::optional<RuntimeKind> kind = std::nullopt, const std::optional<Target>& before = std::nullopt) const;
+  /// The runtime for a container that does not exist yet: `kind`, else --runtime, else the first installed.
+  /// What the user did not say (binary, root, flags) is as in `before`.
+  Driver driver_for_new(std::optional<RuntimeKind> kind = std::nullopt,
+                        const std::optional<Target>& before = std::nullopt) const;
   /// Whoever holds `id`. Throws Error(not_found), or Error(conflict) listing the candidates.
   Found find(const std::string& id) const;
   /// --timeout, else `otherwise`; nullopt for --timeout 0.
@@ -68,7 +70,8 @@ using Action = std::function<int(Context&)>;
 
 /// Resolves the binary of a runtime: --runtime-path, else `remembered` when it still exists, else PATH.
 /// Throws Error(unsupported) when there is none.
-std::string runtime_binary(const Globals& globals, const RuntimeTable& table, const std::string& remembered = "");
+std::string runtime_binary(const Globals& globals, const RuntimeTable& table,
+                           const std::string& remembered = "");
 
 /// The status an attached run or restore ends with when ckpt itself failed (the contract's 125).
 inline constexpr int kAttachedFailure = 125;

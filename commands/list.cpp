@@ -2,12 +2,12 @@
 #include <unistd.h>
 
 #include <future>
-#include "runtimes/json.h"
 
 #include "commands/options.h"
 #include "commands/verbs.h"
 #include "images/store.h"
 #include "runtimes/fs.h"
+#include "runtimes/json.h"
 #include "runtimes/roots.h"
 
 namespace ckpt {
@@ -31,7 +31,8 @@ struct Answer {
   std::string error;
 };
 
-std::string known_binary(const Globals& globals, RuntimeKind kind, const std::string& root, const std::vector<Record>& records) {
+std::string known_binary(const Globals& globals, RuntimeKind kind, const std::string& root,
+                         const std::vector<Record>& records) {
   std::string remembered;
   for (const Record& record : records)
     if (record.target.kind == kind && record.target.root == root) remembered = record.target.path;
@@ -41,8 +42,10 @@ std::string known_binary(const Globals& globals, RuntimeKind kind, const std::st
 Answer ask(const Context& context, const Root& root, RuntimeKind kind, const std::vector<Record>& records) {
   Answer answer{.root = root, .kind = kind, .states = {}, .error = {}};
   try {
-    const Target target{.kind = kind, .path = known_binary(context.globals, kind, root.path, records), .root = root.path};
-    answer.states = Driver(context.runner, context.prober, target, context.timeout_or(std::chrono::seconds(30))).list();
+    const Target target{
+        .kind = kind, .path = known_binary(context.globals, kind, root.path, records), .root = root.path};
+    answer.states =
+        Driver(context.runner, context.prober, target, context.timeout_or(std::chrono::seconds(30))).list();
   } catch (const Error& error) {
     if (error.code == ErrorCode::interrupted) throw;
     answer.error = error.message;
@@ -61,7 +64,9 @@ std::vector<Answer> ask_all(const Context& context, const std::vector<Record>& r
     if (!root.error.empty()) answers.push_back({root, RuntimeKind::runc, {}, {}});
     for (const RuntimeKind kind : root.kinds)
       if (!context.globals.runtime || table_of(kind).name == *context.globals.runtime)
-        asked.push_back(std::async(std::launch::async, [&context, &records, root, kind] { return ask(context, root, kind, records); }));
+        asked.push_back(std::async(std::launch::async, [&context, &records, root, kind] {
+          return ask(context, root, kind, records);
+        }));
   }
   for (std::future<Answer>& one : asked) answers.push_back(one.get());
   return answers;
@@ -72,7 +77,8 @@ std::string last_checkpoint(const Context& context, const std::string& id) {
   return checkpoints.empty() ? "" : id + "@" + checkpoints.back().filename().string();
 }
 
-Row row_of(const Context& context, const Answer& answer, const ContainerState& state, const std::vector<Record>& records) {
+Row row_of(const Context& context, const Answer& answer, const ContainerState& state,
+           const std::vector<Record>& records) {
   Row row{.id = state.id,
           .runtime = std::string(table_of(answer.kind).name),
           .root = answer.root.path,
@@ -82,7 +88,8 @@ Row row_of(const Context& context, const Answer& answer, const ContainerState& s
           .last_checkpoint = last_checkpoint(context, state.id),
           .pid = state.pid};
   for (const Record& record : records)
-    if (record.id == state.id && record.target.kind == answer.kind && record.target.root == answer.root.path) {
+    if (record.id == state.id && record.target.kind == answer.kind &&
+        record.target.root == answer.root.path) {
       row.bundle = record.bundle;
       if (row.created.empty()) row.created = record.created;
     }
@@ -93,7 +100,9 @@ Row row_of(const Context& context, const Answer& answer, const ContainerState& s
 void add_checkpointed(const Context& context, const std::vector<Record>& records, std::vector<Row>& rows) {
   for (const Record& record : records) {
     const auto exit = context.records.exit(record);
-    if (!exit || exit->checkpointed_to.empty() || holders(record.target.root, record.id).contains(record.target.kind)) continue;
+    if (!exit || exit->checkpointed_to.empty() ||
+        holders(record.target.root, record.id).contains(record.target.kind))
+      continue;
     rows.push_back({.id = record.id,
                     .runtime = std::string(table_of(record.target.kind).name),
                     .root = record.target.root,
@@ -127,8 +136,8 @@ void show(const Context& context, const std::vector<Row>& rows) {
   } else {
     std::vector<std::vector<std::string>> cells;
     for (const Row& row : rows)
-      cells.push_back({row.id, row.runtime, row.status, row.pid > 0 ? fmt::format("{}", row.pid) : "-", row.root,
-                       row.last_checkpoint.empty() ? "-" : row.last_checkpoint});
+      cells.push_back({row.id, row.runtime, row.status, row.pid > 0 ? fmt::format("{}", row.pid) : "-",
+                       row.root, row.last_checkpoint.empty() ? "-" : row.last_checkpoint});
     context.out.table({"ID", "RUNTIME", "STATUS", "PID", "ROOT", "LAST CHECKPOINT"}, cells);
   }
 }
@@ -140,11 +149,13 @@ int list_containers(Context& context, const ListOptions& o) {
     if (!answer.root.error.empty())
       context.out.warn(fmt::format("could not read '{}': {}", answer.root.path, answer.root.error));
     else if (!answer.error.empty())
-      context.out.warn(fmt::format("could not list {} in '{}': {}", table_of(answer.kind).name, answer.root.path, answer.error));
+      context.out.warn(fmt::format("could not list {} in '{}': {}", table_of(answer.kind).name,
+                                   answer.root.path, answer.error));
     for (const ContainerState& state : answer.states) rows.push_back(row_of(context, answer, state, records));
   }
   if (o.all) add_checkpointed(context, records, rows);
-  std::sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) { return std::tie(a.id, a.root) < std::tie(b.id, b.root); });
+  std::sort(rows.begin(), rows.end(),
+            [](const Row& a, const Row& b) { return std::tie(a.id, a.root) < std::tie(b.id, b.root); });
   show(context, rows);
   return 0;
 }

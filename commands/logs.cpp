@@ -47,14 +47,16 @@ int show_logs(Context& context, const LogsOptions& o) {
   std::string path = context.default_log(o.id).string();
   for (Record& known : context.records.of_id(o.id)) record = std::move(known);
   if (record && record->log_path.empty())
-    throw Error(ErrorCode::not_found, fmt::format("the output of '{}' is not logged: it {}", o.id,
-                                                  record->attached ? "runs attached" : "has a console socket"))
+    throw Error(ErrorCode::not_found,
+                fmt::format("the output of '{}' is not logged: it {}", o.id,
+                            record->attached ? "runs attached" : "has a console socket"))
         .with_hint("run it with --log-path");
   if (record) path = record->log_path;
   const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd && !record) context.find(o.id);
   if (!fd)
-    throw Error(ErrorCode::not_found, fmt::format("there is no log of '{}': cannot read '{}': {}", o.id, path, errno_text(errno)))
+    throw Error(ErrorCode::not_found,
+                fmt::format("there is no log of '{}': cannot read '{}': {}", o.id, path, errno_text(errno)))
         .with_hint("only containers that ckpt started have one");
   copy_rest(context, fd.get());
   if (o.follow && record) follow(context, fd.get(), path, *record);

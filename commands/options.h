@@ -27,8 +27,10 @@ inline CLI::Validator duration() {
 }
 
 /// `--flag` into an optional that stays empty when not given.
-inline CLI::Option* add_switch(CLI::App& app, const std::string& names, std::optional<bool>& into, const std::string& text) {
-  return app.add_flag_callback(names, [&into] { into = true; }, text);
+inline CLI::Option* add_switch(CLI::App& app, const std::string& names, std::optional<bool>& into,
+                               const std::string& text) {
+  return app.add_flag_callback(
+      names, [&into] { into = true; }, text);
 }
 
 }  // namespace ckpt

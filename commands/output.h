@@ -1,4 +1,5 @@
-// What commands say: data on stdout, words for people on stderr. Implemented in cli/, so that nothing below prints.
+// What commands say: data on stdout, words for people on stderr. Implemented in cli/, so that nothing below
+// prints.
 #pragma once
 #include <nlohmann/json_fwd.hpp>
 #include <string>
@@ -18,7 +19,8 @@ class Output {
   /// Only with --verbose.
   virtual void detail(const std::string& text) = 0;
   /// Rows under a heading, columns aligned, on stdout.
-  virtual void table(const std::vector<std::string>& heading, const std::vector<std::vector<std::string>>& rows) = 0;
+  virtual void table(const std::vector<std::string>& heading,
+                     const std::vector<std::vector<std::string>>& rows) = 0;
   /// Bytes as they are, on stdout.
   virtual void raw(const std::string& bytes) = 0;
 };

@@ -1,7 +1,6 @@
 // ckpt state ID: one container as JSON, the OCI state with what ckpt knows besides.
-#include "runtimes/json.h"
-
 #include "commands/verbs.h"
+#include "runtimes/json.h"
 
 namespace ckpt {
 namespace {
@@ -13,7 +12,8 @@ int show_state(Context& context, const std::string& id) {
   const auto state = found.driver.state(id);
   const auto exit = found.record ? context.records.exit(*found.record) : std::nullopt;
   if (!state && (!exit || exit->checkpointed_to.empty()))
-    throw Error(ErrorCode::not_found, fmt::format("there is no container '{}'", id)).with_hint("'ckpt list' shows what there is");
+    throw Error(ErrorCode::not_found, fmt::format("there is no container '{}'", id))
+        .with_hint("'ckpt list' shows what there is");
   json out = {{"ociVersion", "1.0.2"},
               {"id", id},
               {"status", state ? state->status : "checkpointed"},

@@ -3,11 +3,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "runtimes/json.h"
-
 #include "commands/verbs.h"
 #include "runtimes/fs.h"
 #include "runtimes/interrupt.h"
+#include "runtimes/json.h"
 #include "runtimes/procfs.h"
 
 namespace ckpt {
@@ -23,31 +22,42 @@ void wait_for_process(const Context& context, pid_t pid, const std::string& id) 
   pollfd polled[] = {{ended.get(), POLLIN, 0}, {interrupt_fd(), POLLIN, 0}};
   const int ready = ::poll(polled, 2, limit ? static_cast<int>(limit->count()) : -1);
   throw_if_interrupted();
-  if (ready == 0) throw Error(ErrorCode::timeout, fmt::format("container '{}' did not end within {} ms", id, limit->count()));
+  if (ready == 0)
+    throw Error(ErrorCode::timeout,
+                fmt::format("container '{}' did not end within {} ms", id, limit->count()));
 }
 
 int report(Context& context, const std::string& id, const ExitRecord& exit) {
   if (!exit.checkpointed_to.empty())
-    throw Error(ErrorCode::conflict, fmt::format("container '{}' did not end: the checkpoint '{}' stopped it", id, exit.checkpointed_to))
+    throw Error(ErrorCode::conflict, fmt::format("container '{}' did not end: the checkpoint '{}' stopped it",
+                                                 id, exit.checkpointed_to))
         .with_hint(fmt::format("'ckpt restore {}' lets it go on", id));
-  if (!exit.status) throw Error(ErrorCode::runtime_failed, fmt::format("the exit status of '{}' is not known", id));
-  if (context.globals.json) context.out.document({{"id", id}, {"exit_status", *exit.status}, {"finished", exit.finished}});
+  if (!exit.status)
+    throw Error(ErrorCode::runtime_failed, fmt::format("the exit status of '{}' is not known", id));
+  if (context.globals.json)
+    context.out.document({{"id", id}, {"exit_status", *exit.status}, {"finished", exit.finished}});
   return *exit.status;
 }
 
-/// Not started by us: only its parent can learn the status; gVisor's sandbox tells it to who asks while it lives.
+/// Not started by us: only its parent can learn the status; gVisor's sandbox tells it to who asks while it
+/// lives.
 int wait_foreign(Context& context, const Found& found, const ContainerState& state) {
   if (found.driver.target().kind == RuntimeKind::runsc && state.status != "stopped") {
     Command command = found.driver.command("wait", {state.id});
     command.timeout = context.timeout_or(std::chrono::milliseconds(0));
     const Result result = found.driver.runner().run(command);
-    if (!result.ok()) throw found.driver.failure(fmt::format("wait for '{}' failed", state.id), command, result);
+    if (!result.ok())
+      throw found.driver.failure(fmt::format("wait for '{}' failed", state.id), command, result);
     const json answer = parse_json(result.out);
     if (answer.is_object() && answer.contains("exitStatus"))
-      return report(context, state.id, {.status = answer["exitStatus"].get<int>(), .finished = now_rfc3339(), .checkpointed_to = {}});
+      return report(
+          context, state.id,
+          {.status = answer["exitStatus"].get<int>(), .finished = now_rfc3339(), .checkpointed_to = {}});
   }
   if (state.pid > 0) wait_for_process(context, state.pid, state.id);
-  throw Error(ErrorCode::runtime_failed, fmt::format("container '{}' has ended; ckpt did not start it and cannot know its exit status", state.id));
+  throw Error(ErrorCode::runtime_failed,
+              fmt::format("container '{}' has ended; ckpt did not start it and cannot know its exit status",
+                          state.id));
 }
 
 int wait_for_container(Context& context, const std::string& id) {
@@ -59,7 +69,8 @@ int wait_for_container(Context& context, const std::string& id) {
   }
   if (monitor_alive(*found.record)) wait_for_process(context, found.record->monitor, id);
   if (const auto exit = context.records.exit(*found.record)) return report(context, id, *exit);
-  throw Error(ErrorCode::runtime_failed, fmt::format("the monitor of '{}' was killed; the exit status is lost", id));
+  throw Error(ErrorCode::runtime_failed,
+              fmt::format("the monitor of '{}' was killed; the exit status is lost", id));
 }
 
 }  // namespace

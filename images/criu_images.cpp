@@ -123,8 +123,8 @@ void check_page_sizes(const fs::path& images) {
     std::error_code error;
     const std::uintmax_t size = fs::file_size(file, error);
     if (bytes == 0 || (!error && size >= bytes)) continue;
-    throw Error(ErrorCode::image_invalid, fmt::format("'{}' is cut short: {} bytes, its page maps need {}", file.string(),
-                                                      error ? 0 : size, bytes))
+    throw Error(ErrorCode::image_invalid, fmt::format("'{}' is cut short: {} bytes, its page maps need {}",
+                                                      file.string(), error ? 0 : size, bytes))
         .with_hint("restore another checkpoint; this one is damaged");
   }
 }

@@ -2,10 +2,10 @@
 #include "images/manifest.h"
 
 #include <algorithm>
-#include "runtimes/json.h"
 
 #include "runtimes/error.h"
 #include "runtimes/fs.h"
+#include "runtimes/json.h"
 
 namespace ckpt {
 namespace {
@@ -60,15 +60,15 @@ json to_json(const Manifest& m) {
                   {"root", m.target.root},
                   {"args", m.target.runtime_args}};
   put(runtime, "platform", m.target.platform);
-  return {{"version", kVersion},         {"id", m.id},
-          {"runtime", runtime},          {"criu_version", m.criu_version},
-          {"bundle", m.bundle},          {"config_digest", m.config_digest},
-          {"log_path", m.log_path},      {"created", m.created},
-          {"kernel", m.kernel},          {"arch", m.arch},
-          {"images", m.images},          {"terminal", m.terminal},
-          {"guarantee", m.guarantee},    {"leave_running", m.leave_running},
-          {"stdio", m.stdio},            {"options", options_to_json(m.options)},
-          {"seconds", m.seconds},        {"files", files}};
+  return {{"version", kVersion},      {"id", m.id},
+          {"runtime", runtime},       {"criu_version", m.criu_version},
+          {"bundle", m.bundle},       {"config_digest", m.config_digest},
+          {"log_path", m.log_path},   {"created", m.created},
+          {"kernel", m.kernel},       {"arch", m.arch},
+          {"images", m.images},       {"terminal", m.terminal},
+          {"guarantee", m.guarantee}, {"leave_running", m.leave_running},
+          {"stdio", m.stdio},         {"options", options_to_json(m.options)},
+          {"seconds", m.seconds},     {"files", files}};
 }
 
 Manifest from_json(const json& in) {
@@ -105,7 +105,8 @@ std::vector<ImageFile> files_below(const fs::path& directory) {
   for (const fs::directory_entry& entry : fs::recursive_directory_iterator(directory))
     if (entry.is_regular_file() && entry.path().filename() != kManifestName)
       files.push_back({entry.path().lexically_relative(directory).string(), entry.file_size()});
-  std::sort(files.begin(), files.end(), [](const ImageFile& a, const ImageFile& b) { return a.path < b.path; });
+  std::sort(files.begin(), files.end(),
+            [](const ImageFile& a, const ImageFile& b) { return a.path < b.path; });
   return files;
 }
 
@@ -120,8 +121,8 @@ std::optional<Manifest> read_manifest(const fs::path& directory) {
   try {
     const json in = parse_json_or_throw(*text);
     if (in.at("version") != kVersion)
-      throw Error(ErrorCode::image_invalid, fmt::format("'{}' has version {}, this ckpt reads {}", file.string(),
-                                                        in.at("version").dump(), kVersion));
+      throw Error(ErrorCode::image_invalid, fmt::format("'{}' has version {}, this ckpt reads {}",
+                                                        file.string(), in.at("version").dump(), kVersion));
     return from_json(in);
   } catch (const json::exception& error) {
     throw Error(ErrorCode::image_invalid, fmt::format("'{}' is damaged: {}", file.string(), error.what()));
@@ -136,7 +137,8 @@ void check_sizes(const fs::path& directory, const Manifest& manifest) {
     if (!error && size == file.size) continue;
     throw Error(ErrorCode::image_invalid,
                 error ? fmt::format("the image in '{}' lacks the file '{}'", directory.string(), file.path)
-                      : fmt::format("'{}' has {} bytes, {} were written at the checkpoint", path.string(), size, file.size))
+                      : fmt::format("'{}' has {} bytes, {} were written at the checkpoint", path.string(),
+                                    size, file.size))
         .with_hint("restore another checkpoint; this one is damaged");
   }
 }

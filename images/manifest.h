@@ -20,20 +20,20 @@ struct ImageFile {
 
 struct Manifest {
   std::string id;
-  Target target;                ///< binary, root and global flags, to be replayed
+  Target target;  ///< binary, root and global flags, to be replayed
   std::string runtime_version;
-  std::string criu_version;     ///< empty for runsc
-  std::string bundle;           ///< the user's bundle directory
-  std::string config_digest;    ///< XXH3-128 of its config.json
+  std::string criu_version;   ///< empty for runsc
+  std::string bundle;         ///< the user's bundle directory
+  std::string config_digest;  ///< XXH3-128 of its config.json
   std::string log_path;
-  std::string created;          ///< RFC 3339 UTC
+  std::string created;  ///< RFC 3339 UTC
   std::string kernel, arch;
   std::string images = "checkpoint";  ///< where the runtime's files are, relative; "." with --image-path
   bool terminal = false;
   bool leave_running = false;
-  std::string guarantee;        ///< "published-first" or "stopped-by-dump"
+  std::string guarantee;           ///< "published-first" or "stopped-by-dump"
   std::vector<std::string> stdio;  ///< kinds of the first process' streams; empty: not known
-  CheckpointOpts options;       ///< as delivered; paths left out
+  CheckpointOpts options;          ///< as delivered; paths left out
   std::map<std::string, double> seconds;
   std::vector<ImageFile> files;
 };

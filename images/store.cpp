@@ -33,21 +33,22 @@ void sync_tree(const fs::path& directory) {
       .with_hint("name it ID@latest, ID@TIMESTAMP or by its directory");
 }
 
-fs::path match_prefix(const std::vector<fs::path>& candidates, const std::string& prefix, const std::string& name) {
+fs::path match_prefix(const std::vector<fs::path>& candidates, const std::string& prefix,
+                      const std::string& name) {
   std::vector<fs::path> matches;
   for (const fs::path& candidate : candidates)
     if (candidate.filename().string().starts_with(prefix)) matches.push_back(candidate);
   if (matches.empty()) no_such(name);
   if (matches.size() > 1)
-    throw Error(ErrorCode::conflict, fmt::format("'{}' names {} checkpoints, '{}' and '{}' among them", name,
-                                                 matches.size(), matches[0].filename().string(),
-                                                 matches[1].filename().string()))
+    throw Error(ErrorCode::conflict,
+                fmt::format("'{}' names {} checkpoints, '{}' and '{}' among them", name, matches.size(),
+                            matches[0].filename().string(), matches[1].filename().string()))
         .with_hint("write more of the timestamp");
   return matches[0];
 }
 
-/// 20261121T204822Z-8a3f01: the six digits are the fraction of the second, so that names sort by time even when two
-/// checkpoints of a container are taken in one second.
+/// 20261121T204822Z-8a3f01: the six digits are the fraction of the second, so that names sort by time even
+/// when two checkpoints of a container are taken in one second.
 std::string timestamp() {
   timespec now = {};
   ::clock_gettime(CLOCK_REALTIME, &now);
@@ -57,7 +58,9 @@ std::string timestamp() {
 
 }  // namespace
 
-fs::path checkpoints_of(const fs::path& store, const std::string& id) { return store / "checkpoints" / id; }
+fs::path checkpoints_of(const fs::path& store, const std::string& id) {
+  return store / "checkpoints" / id;
+}
 
 StagedImage StagedImage::in_store(const fs::path& store, const std::string& id) {
   const std::string name = timestamp();
@@ -81,7 +84,8 @@ StagedImage::~StagedImage() {
     return;
   }
   std::error_code error;
-  for (fs::directory_iterator it(staging_, error), end; !error && it != end; it.increment(error)) remove_tree(it->path());
+  for (fs::directory_iterator it(staging_, error), end; !error && it != end; it.increment(error))
+    remove_tree(it->path());
 }
 
 std::string StagedImage::name() const {
@@ -110,7 +114,8 @@ void StagedImage::publish(const Manifest& manifest, bool durable) {
 std::vector<fs::path> complete_checkpoints(const fs::path& store, const std::string& id) {
   std::vector<fs::path> found;
   std::error_code error;
-  for (fs::directory_iterator it(checkpoints_of(store, id), error), end; !error && it != end; it.increment(error))
+  for (fs::directory_iterator it(checkpoints_of(store, id), error), end; !error && it != end;
+       it.increment(error))
     if (!it->path().filename().string().starts_with('.') && fs::exists(it->path() / kManifestName))
       found.push_back(it->path());
   std::sort(found.begin(), found.end());

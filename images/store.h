@@ -1,4 +1,5 @@
-// The store: <store>/checkpoints/<ID>/<UTC time>-<6 hex>/, made beside and renamed; and finding an image by its name.
+// The store: <store>/checkpoints/<ID>/<UTC time>-<6 hex>/, made beside and renamed; and finding an image by
+// its name.
 #pragma once
 #include <filesystem>
 #include <optional>
@@ -30,7 +31,7 @@ class StagedImage {
   StagedImage& operator=(StagedImage&&) = delete;
   ~StagedImage();
 
-  const std::filesystem::path& directory() const { return staging_; }   ///< now
+  const std::filesystem::path& directory() const { return staging_; }      ///< now
   const std::filesystem::path& final_directory() const { return final_; }  ///< after publish()
   std::filesystem::path runtime_images() const { return images_ == "." ? staging_ : staging_ / images_; }
   const std::string& images() const { return images_; }
@@ -45,7 +46,10 @@ class StagedImage {
 
  private:
   StagedImage(std::filesystem::path staging, std::filesystem::path last, std::string images, std::string id)
-      : staging_(std::move(staging)), final_(std::move(last)), images_(std::move(images)), id_(std::move(id)) {}
+      : staging_(std::move(staging)),
+        final_(std::move(last)),
+        images_(std::move(images)),
+        id_(std::move(id)) {}
   std::filesystem::path staging_, final_;
   std::string images_, id_;
   bool owned_ = false;
@@ -54,9 +58,10 @@ class StagedImage {
 
 std::filesystem::path checkpoints_of(const std::filesystem::path& store, const std::string& id);
 /// Complete checkpoints of `id`, oldest first.
-std::vector<std::filesystem::path> complete_checkpoints(const std::filesystem::path& store, const std::string& id);
-/// ID@latest, ID@TIMESTAMP (a unique prefix is enough) or a directory. Throws Error(not_found), Error(conflict) for an
-/// ambiguous prefix.
+std::vector<std::filesystem::path> complete_checkpoints(const std::filesystem::path& store,
+                                                        const std::string& id);
+/// ID@latest, ID@TIMESTAMP (a unique prefix is enough) or a directory. Throws Error(not_found),
+/// Error(conflict) for an ambiguous prefix.
 Image find_image(const std::filesystem::path& store, const std::string& name);
 /// An image directory as it is: --image-path.
 Image image_at(const std::filesystem::path& directory);

@@ -1,5 +1,5 @@
-// crun: spellings from 1.21 to 1.28 (--tcp-close came with 1.23); it shares ten options with runc and has no flag for
-// in-flight TCP or link-remap: those go to CRIU's configuration file.
+// crun: spellings from 1.21 to 1.28 (--tcp-close came with 1.23); it shares ten options with runc and has no
+// flag for in-flight TCP or link-remap: those go to CRIU's configuration file.
 #include "runtimes/runtime.h"
 
 namespace ckpt {
@@ -14,7 +14,9 @@ OptionTable checkpoint_options() {
       {Opt::leave_running, {{How::flag, "--leave-running"}}},
       {Opt::allow_open_tcp, {{How::flag, "--tcp-established"}, {How::flag, "--allow-open-tcp"}}},
       {Opt::skip_in_flight,
-       {{How::flag, "--skip-in-flight"}, {How::flag, "--tcp-skip-in-flight"}, {How::criu_config, "skip-in-flight"}}},
+       {{How::flag, "--skip-in-flight"},
+        {How::flag, "--tcp-skip-in-flight"},
+        {How::criu_config, "skip-in-flight"}}},
       {Opt::link_remap, {{How::flag, "--link-remap"}, {How::criu_config, "link-remap"}}},
       {Opt::file_locks, {{How::flag, "--file-locks"}}},
       {Opt::ext_unix_sk, {{How::flag, "--ext-unix-sk"}}},
@@ -45,7 +47,9 @@ OptionTable restore_options() {
   };
 }
 
-Argv verb_help(const std::string& verb) { return {verb, "--help"}; }
+Argv verb_help(const std::string& verb) {
+  return {verb, "--help"};
+}
 
 }  // namespace
 
@@ -56,7 +60,11 @@ const RuntimeTable& crun_table() {
       .default_root = "/run/crun",
       .uses_criu = true,
       .shares_host_kernel = true,
-      .capabilities = {.checkpoint_restore = true, .gpu = true, .oom_events = false, .join_existing_netns = true, .cdi = true},
+      .capabilities = {.checkpoint_restore = true,
+                       .gpu = true,
+                       .oom_events = false,
+                       .join_existing_netns = true,
+                       .cdi = true},
       .checkpoint = checkpoint_options(),
       .restore = restore_options(),
       .global_help = {"--help"},

@@ -27,7 +27,11 @@ class Driver {
   /// `limit` is the deadline of short verbs; nullopt for none.
   Driver(Runner& runner, Prober& prober, Target target,
          std::optional<std::chrono::milliseconds> limit = std::chrono::seconds(30))
-      : runner_(runner), prober_(prober), target_(std::move(target)), table_(table_of(target_.kind)), limit_(limit) {}
+      : runner_(runner),
+        prober_(prober),
+        target_(std::move(target)),
+        table_(table_of(target_.kind)),
+        limit_(limit) {}
 
   const Target& target() const { return target_; }
   const RuntimeTable& table() const { return table_; }
@@ -55,7 +59,8 @@ class Driver {
   /// Runs it and throws failure() when it fails.
   Result do_verb(const std::string& verb, const Argv& args) const;
 
-  /// The error for a failed command: the runtime's own last error, its deadline, its signal. `log` as given to logged().
+  /// The error for a failed command: the runtime's own last error, its deadline, its signal. `log` as given
+  /// to logged().
   Error failure(const std::string& what, const Command& command, const Result& result,
                 const std::filesystem::path& log = {}) const;
 
@@ -70,8 +75,8 @@ class Driver {
 /// One runtime's `list --format json` or `state` as states; `null` and an empty list are none.
 /// Throws Error(runtime_failed) for text that is not what it should be.
 std::vector<ContainerState> parse_states(const std::string& text, const std::string& program);
-/// The last error that the runtime wrote: from its JSON log, else the last line of stderr without logrus' decoration.
-/// With `first`, the log's first one: runsc logs the cause before what followed from it.
+/// The last error that the runtime wrote: from its JSON log, else the last line of stderr without logrus'
+/// decoration. With `first`, the log's first one: runsc logs the cause before what followed from it.
 std::string last_error(const std::string& json_log, const std::string& standard_error, bool first = false);
 
 }  // namespace ckpt

@@ -39,16 +39,22 @@ const Row& row(ErrorCode code) {
 
 }  // namespace
 
-int exit_status(ErrorCode code) { return row(code).status; }
+int exit_status(ErrorCode code) {
+  return row(code).status;
+}
 
-std::string_view code_name(ErrorCode code) { return row(code).name; }
+std::string_view code_name(ErrorCode code) {
+  return row(code).name;
+}
 
 Error& Error::within(std::string_view context) {
   message = fmt::format("{}: {}", context, message);
   return *this;
 }
 
-int Error::status() const { return code == ErrorCode::interrupted ? 128 + signal : exit_status(code); }
+int Error::status() const {
+  return code == ErrorCode::interrupted ? 128 + signal : exit_status(code);
+}
 
 Error interrupted_error(int signal) {
   Error error(ErrorCode::interrupted, fmt::format("interrupted by SIG{}", sigabbrev_np(signal)));

@@ -121,7 +121,8 @@ void make_private_dirs(const fs::path& path) {
   make_private_dirs(path.parent_path());
   if (::mkdir(path.c_str(), 0700) == 0) return;
   const int error = errno;
-  if (error != EEXIST || !directory_there(path)) fail("cannot make directory", path, error == EEXIST ? ENOTDIR : error);
+  if (error != EEXIST || !directory_there(path))
+    fail("cannot make directory", path, error == EEXIST ? ENOTDIR : error);
 }
 
 void unmount_below(const fs::path& path) {
@@ -174,7 +175,9 @@ std::string errno_text(int error) {
   return lower;
 }
 
-std::string now_rfc3339() { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))); }
+std::string now_rfc3339() {
+  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
+}
 
 std::string random_hex(std::size_t bytes) {
   std::string raw(bytes, '\0');

@@ -1,4 +1,5 @@
-// Small file operations with our rules built in: private modes, close-on-exec, atomic replacement, clear errors.
+// Small file operations with our rules built in: private modes, close-on-exec, atomic replacement, clear
+// errors.
 #pragma once
 #include <sys/stat.h>
 
@@ -41,14 +42,16 @@ Pipe make_pipe();
 std::optional<std::string> read_file(const fs::path& path, std::size_t limit = 16U << 20U);
 /// The last `limit` bytes of the file; empty when it cannot be read.
 std::string read_tail(const fs::path& path, std::size_t limit);
-/// Writes beside, then renames over; mode 0600. Throws Error(runtime_failed) with errno's text; leaves nothing behind.
+/// Writes beside, then renames over; mode 0600. Throws Error(runtime_failed) with errno's text; leaves
+/// nothing behind.
 void write_file_atomic(const fs::path& path, std::string_view content);
 /// All of `data` to `fd`, whatever write(2) takes at a time; false with errno on failure.
 bool write_all(int fd, std::string_view data);
 /// mkdir -p with mode 0700 for what it makes. Throws Error(runtime_failed).
 void make_private_dirs(const fs::path& path);
-/// Detaches every mount at or below `path` (absolute, not the root), deepest first. CRIU leaves mounts of the host's cgroup hierarchies in its
-/// work directory when it is killed; removing through them would remove the host's cgroups.
+/// Detaches every mount at or below `path` (absolute, not the root), deepest first. CRIU leaves mounts of the
+/// host's cgroup hierarchies in its work directory when it is killed; removing through them would remove the
+/// host's cgroups.
 void unmount_below(const fs::path& path);
 /// rm -r of something ckpt made, mounts below it detached first; never throws, a failure is returned as text.
 std::optional<std::string> remove_tree(const fs::path& path);

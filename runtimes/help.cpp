@@ -7,7 +7,9 @@
 namespace ckpt {
 namespace {
 
-bool name_char(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_'; }
+bool name_char(char c) {
+  return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_';
+}
 
 /// The flag that `text` begins with, written with two dashes; empty when it begins with none. Consumes it.
 std::string take_flag(std::string_view& text) {
@@ -30,7 +32,8 @@ bool another_name(std::string_view& text) {
   return true;
 }
 
-/// Wrapped words stand in the column of the descriptions (argp) or behind a tab (Go), and may begin with a dash too.
+/// Wrapped words stand in the column of the descriptions (argp) or behind a tab (Go), and may begin with a
+/// dash too.
 bool declares(std::string_view line) {
   const std::string_view indent = line.substr(0, line.find('-'));
   return indent.size() <= 8 && indent.find('\t') == std::string_view::npos;

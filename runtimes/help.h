@@ -12,8 +12,8 @@ struct Advertised {
   bool has(std::string_view flag) const { return flags.contains(std::string(flag)); }
 };
 
-/// Understands the three shapes: urfave/cli (`--bundle value, -b value`), argp (`-b, --bundle=DIR`) and Go's flag
-/// package (`-bundle string`, one dash, which accepts two). Empty when the text shows no flag.
+/// Understands the three shapes: urfave/cli (`--bundle value, -b value`), argp (`-b, --bundle=DIR`) and Go's
+/// flag package (`-bundle string`, one dash, which accepts two). Empty when the text shows no flag.
 Advertised parse_help(std::string_view text);
 
 }  // namespace ckpt

@@ -13,7 +13,10 @@ namespace {
 
 constexpr std::size_t kLongest = 128;
 
-bool allowed(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || std::string_view("_+-.").find(c) != std::string_view::npos; }
+bool allowed(char c) {
+  return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
+         std::string_view("_+-.").find(c) != std::string_view::npos;
+}
 
 std::string printable(std::string_view id) {
   std::string shown;
@@ -31,8 +34,9 @@ bool valid_id(std::string_view id) {
 void validate_id(std::string_view id) {
   if (valid_id(id)) return;
   throw Error(ErrorCode::usage, fmt::format("container id '{}' is not valid", printable(id)))
-      .with_hint(fmt::format("use letters, digits, '_', '+', '-' and '.', not first '-' or '.', at most {} characters",
-                             kLongest));
+      .with_hint(fmt::format(
+          "use letters, digits, '_', '+', '-' and '.', not first '-' or '.', at most {} characters",
+          kLongest));
 }
 
 }  // namespace ckpt

@@ -4,8 +4,8 @@
 
 namespace ckpt {
 
-/// Letters, digits, `_ + - .`, not starting with `-` or `.`, 1 to 128 characters (runc's set, a file name's length).
-/// Throws Error(usage) naming the id and the rule.
+/// Letters, digits, `_ + - .`, not starting with `-` or `.`, 1 to 128 characters (runc's set, a file name's
+/// length). Throws Error(usage) naming the id and the rule.
 void validate_id(std::string_view id);
 bool valid_id(std::string_view id);
 

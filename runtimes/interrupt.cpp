@@ -41,20 +41,28 @@ void catch_interrupts() {
   ::sigaction(SIGPIPE, &action, nullptr);
 }
 
-int interrupt_fd() { return holds > 0 ? -1 : pipe_ends[0]; }
+int interrupt_fd() {
+  return holds > 0 ? -1 : pipe_ends[0];
+}
 
 std::optional<int> interrupted() {
   if (holds > 0 || first_signal == 0) return std::nullopt;
   return first_signal.load();
 }
 
-int interrupt_count() { return holds > 0 ? 0 : count.load(); }
+int interrupt_count() {
+  return holds > 0 ? 0 : count.load();
+}
 
 void throw_if_interrupted() {
   if (const auto signal = interrupted()) throw interrupted_error(*signal);
 }
 
-HoldInterrupts::HoldInterrupts() { ++holds; }
-HoldInterrupts::~HoldInterrupts() { --holds; }
+HoldInterrupts::HoldInterrupts() {
+  ++holds;
+}
+HoldInterrupts::~HoldInterrupts() {
+  --holds;
+}
 
 }  // namespace ckpt

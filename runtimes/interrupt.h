@@ -6,7 +6,8 @@ namespace ckpt {
 
 /// Installs the handlers; called once by main and by the monitor. SIGPIPE is ignored too.
 void catch_interrupts();
-/// Readable from the first SIGINT or SIGTERM on (level-triggered, never drained); -1 before catch_interrupts().
+/// Readable from the first SIGINT or SIGTERM on (level-triggered, never drained); -1 before
+/// catch_interrupts().
 int interrupt_fd();
 /// The first signal received; nullopt when none, or while interrupts are held off.
 std::optional<int> interrupted();

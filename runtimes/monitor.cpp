@@ -1,14 +1,14 @@
-// The monitor of a detached container: started by re-execution, reports readiness through a pipe, stays to the end.
+// The monitor of a detached container: started by re-execution, reports readiness through a pipe, stays to
+// the end.
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "runtimes/json.h"
-
 #include "runtimes/error_json.h"
 #include "runtimes/interrupt.h"
+#include "runtimes/json.h"
 #include "runtimes/supervisor.h"
 
 namespace ckpt {

@@ -9,19 +9,21 @@
 namespace ckpt {
 
 struct CheckpointOpts {
-  std::optional<std::string> image_path;       ///< absolute; where the runtime's image files go
-  std::optional<std::string> work_dir;         ///< absolute; CRIU's logs
+  std::optional<std::string> image_path;  ///< absolute; where the runtime's image files go
+  std::optional<std::string> work_dir;    ///< absolute; CRIU's logs
   std::optional<bool> leave_running;
-  std::optional<bool> allow_open_tcp;          ///< keep established TCP connections
-  std::optional<bool> skip_in_flight;          ///< leave out connections that are not yet accepted
-  std::optional<bool> link_remap;              ///< name deleted files that have another hard link
+  std::optional<bool> allow_open_tcp;  ///< keep established TCP connections
+  std::optional<bool> skip_in_flight;  ///< leave out connections that are not yet accepted
+  std::optional<bool> link_remap;      ///< name deleted files that have another hard link
   std::optional<bool> file_locks;
   std::optional<bool> ext_unix_sk;
   std::optional<bool> shell_job;
-  std::optional<std::string> manage_cgroups;   ///< soft, full, strict, ignore
-  std::optional<std::string> compression;      ///< runsc: none, flate-best-speed
-  std::optional<std::uint64_t> ghost_limit;    ///< bytes; CRIU refuses larger deleted files (its default is 1 MiB)
-  std::optional<std::chrono::seconds> criu_timeout;  ///< CRIU's own limit for collecting the tasks (default 10 s)
+  std::optional<std::string> manage_cgroups;  ///< soft, full, strict, ignore
+  std::optional<std::string> compression;     ///< runsc: none, flate-best-speed
+  std::optional<std::uint64_t>
+      ghost_limit;  ///< bytes; CRIU refuses larger deleted files (its default is 1 MiB)
+  std::optional<std::chrono::seconds>
+      criu_timeout;  ///< CRIU's own limit for collecting the tasks (default 10 s)
 };
 
 struct RestoreOpts {

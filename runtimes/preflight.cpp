@@ -28,20 +28,22 @@ std::string stdio_kind(const OpenFile& file) {
   return S_ISCHR(file.mode) ? "tty" : "file";
 }
 
-/// CRIU looks a descriptor's mount up among the container's; one opened outside has another (mount.c "Can't lookup").
+/// CRIU looks a descriptor's mount up among the container's; one opened outside has another (mount.c "Can't
+/// lookup").
 bool outside(const OpenFile& file, const std::set<int>& mounts) {
   return file.target.starts_with('/') && file.target != "/dev/null" && !file.target.starts_with("/memfd:") &&
          file.mount_id && !mounts.contains(*file.mount_id);
 }
 
 bool anonymous(const OpenFile& file) {
-  return file.target.starts_with("/memfd:") || file.target.starts_with("/SYSV") || file.target.starts_with("/dev/zero");
+  return file.target.starts_with("/memfd:") || file.target.starts_with("/SYSV") ||
+         file.target.starts_with("/dev/zero");
 }
 
 void examine_file(pid_t pid, const OpenFile& file, const std::set<int>& mounts, Findings& found) {
   if (file.fd <= 2 && outside(file, mounts))
-    found.bad_stdio.push_back(
-        fmt::format("{} of {} is '{}', opened outside the container", kStdio[file.fd], process_name(pid), file.target));
+    found.bad_stdio.push_back(fmt::format("{} of {} is '{}', opened outside the container", kStdio[file.fd],
+                                          process_name(pid), file.target));
   if (!S_ISREG(file.mode) || !file.target.ends_with(" (deleted)") || anonymous(file)) return;
   if (file.links == 0)
     found.largest_ghost = std::max(found.largest_ghost, file.size);

@@ -5,10 +5,10 @@
 #include <sys/stat.h>
 
 #include <charconv>
-#include "runtimes/json.h"
 
 #include "runtimes/error.h"
 #include "runtimes/fs.h"
+#include "runtimes/json.h"
 #include "runtimes/program.h"
 
 namespace ckpt {
@@ -80,7 +80,8 @@ std::string Prober::answer(const std::string& path, const Argv& args) {
   if (std::holds_alternative<NotStarted>(result.outcome) || std::holds_alternative<Killed>(result.outcome) ||
       result.timed_out)
     throw Error(ErrorCode::unsupported,
-                fmt::format("'{}' {}", command, result.timed_out ? "did not answer within 10 s" : describe(result.outcome)))
+                fmt::format("'{}' {}", command,
+                            result.timed_out ? "did not answer within 10 s" : describe(result.outcome)))
         .with_hint("name a working binary with --runtime-path");
   // Help goes to stdout or to stderr depending on runtime and version.
   std::string text = result.out.find_first_not_of(" \n") != std::string::npos ? result.out : result.err;
@@ -94,12 +95,13 @@ Advertised Prober::flags(const RuntimeTable& table, const std::string& path, con
   const Argv args = verb.empty() ? table.global_help : table.verb_help(verb);
   Advertised advertised = parse_help(answer(path, args));
   if (!advertised.flags.empty()) return advertised;
-  throw Error(ErrorCode::unsupported,
-              fmt::format("'{}' does not show the options of {}", path, verb.empty() ? "its command line" : "'" + verb + "'"))
+  throw Error(ErrorCode::unsupported, fmt::format("'{}' does not show the options of {}", path,
+                                                  verb.empty() ? "its command line" : "'" + verb + "'"))
       .with_runtime(std::string(table.name))
-      .with_hint(table.kind == RuntimeKind::crun
-                     ? "a crun built without CRIU has no checkpoint and restore; look for +CRIU in 'crun --version'"
-                     : "name a working binary with --runtime-path");
+      .with_hint(
+          table.kind == RuntimeKind::crun
+              ? "a crun built without CRIU has no checkpoint and restore; look for +CRIU in 'crun --version'"
+              : "name a working binary with --runtime-path");
 }
 
 std::string Prober::version(const std::string& path) {

@@ -17,7 +17,8 @@ class Prober {
   /// The flags of `verb`; an empty verb means the global ones.
   /// Throws Error(unsupported) when the binary has no such verb or its answer shows no flag.
   Advertised flags(const RuntimeTable& table, const std::string& path, const std::string& verb);
-  /// The word behind "version" (or "Version:") in `PATH --version`. Throws Error(unsupported) when unreadable.
+  /// The word behind "version" (or "Version:") in `PATH --version`. Throws Error(unsupported) when
+  /// unreadable.
   std::string version(const std::string& path);
 
  private:

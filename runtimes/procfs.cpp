@@ -18,7 +18,9 @@ namespace {
 
 constexpr std::size_t kSmall = 4U << 20U;
 
-std::string proc(pid_t pid, std::string_view rest) { return fmt::format("/proc/{}/{}", pid, rest); }
+std::string proc(pid_t pid, std::string_view rest) {
+  return fmt::format("/proc/{}/{}", pid, rest);
+}
 
 std::vector<std::string> lines_of(const std::string& path) {
   std::vector<std::string> lines;
@@ -143,7 +145,8 @@ std::vector<pid_t> descendants(pid_t init) {
   std::vector<pid_t> all = {init};
   for (std::size_t i = 0; i < all.size(); ++i) {
     std::error_code error;
-    for (fs::directory_iterator it(proc(all[i], "task"), error), end; !error && it != end; it.increment(error))
+    for (fs::directory_iterator it(proc(all[i], "task"), error), end; !error && it != end;
+         it.increment(error))
       for (const pid_t child : pids_in((it->path() / "children").string())) all.push_back(child);
   }
   return all;

@@ -28,10 +28,10 @@ bool same_process(pid_t pid, std::uint64_t start_time);
 /// One open descriptor of a process.
 struct OpenFile {
   int fd = -1;
-  std::string target;      ///< what the link says: a path, "pipe:[1]", "socket:[2]", "/x (deleted)"
-  mode_t mode = 0;         ///< st_mode
+  std::string target;       ///< what the link says: a path, "pipe:[1]", "socket:[2]", "/x (deleted)"
+  mode_t mode = 0;          ///< st_mode
   std::uint64_t links = 0;  ///< st_nlink
-  std::uint64_t size = 0;  ///< st_size
+  std::uint64_t size = 0;   ///< st_size
   std::uint64_t inode = 0;
   std::optional<int> mount_id;  ///< fdinfo's mnt_id; read for 0, 1 and 2 only
 };
@@ -39,7 +39,8 @@ std::vector<OpenFile> open_files(pid_t pid);
 /// Mount ids of /proc/PID/mountinfo.
 std::set<int> mount_ids(pid_t pid);
 
-/// Processes in the cgroup (and below) that `init` is in; empty when that is the root cgroup or cannot be read.
+/// Processes in the cgroup (and below) that `init` is in; empty when that is the root cgroup or cannot be
+/// read.
 std::vector<pid_t> cgroup_processes(pid_t init);
 /// `init` and everything that descends from it.
 std::vector<pid_t> descendants(pid_t init);
@@ -47,8 +48,8 @@ std::vector<pid_t> descendants(pid_t init);
 /// Those of descendants(root) that live in a pid namespace below ours: the tasks that a CRIU is restoring.
 std::vector<pid_t> nested_tasks(pid_t root);
 
-/// Which of `pids` hold a lock (flock, POSIX and OFD; not leases), by their fdinfo, where CRIU looks: /proc/locks has no
-/// pid for an OFD lock, and for a flock that of the process which took it.
+/// Which of `pids` hold a lock (flock, POSIX and OFD; not leases), by their fdinfo, where CRIU looks:
+/// /proc/locks has no pid for an OFD lock, and for a flock that of the process which took it.
 std::set<pid_t> lock_holders(const std::vector<pid_t>& pids);
 /// Established TCP connections (state 01) in `pid`'s network namespace whose socket is among `inodes`,
 /// as "127.0.0.1:80 -> 127.0.0.1:41000".

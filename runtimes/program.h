@@ -6,10 +6,11 @@
 
 namespace ckpt {
 
-/// The search path of ckpt and of its children: PATH and behind it /usr/local/sbin:/usr/sbin:/sbin. CRIU needs
-/// iptables-restore from there (facts: its network lock fails without). A set-uid ckpt ignores PATH.
+/// The search path of ckpt and of its children: PATH and behind it /usr/local/sbin:/usr/sbin:/sbin. CRIU
+/// needs iptables-restore from there (facts: its network lock fails without). A set-uid ckpt ignores PATH.
 std::string search_path();
-/// Absolute path of an executable regular file; a name with a slash is taken as it is. nullopt when there is none.
+/// Absolute path of an executable regular file; a name with a slash is taken as it is. nullopt when there is
+/// none.
 std::optional<std::string> find_program(std::string_view name);
 /// An environment variable; nullopt when unset, empty, or when ckpt runs set-uid.
 std::optional<std::string> environment_variable(const char* name);

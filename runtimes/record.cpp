@@ -5,11 +5,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "runtimes/json.h"
-
 #include "runtimes/error.h"
 #include "runtimes/fs.h"
 #include "runtimes/ids.h"
+#include "runtimes/json.h"
 #include "runtimes/procfs.h"
 #include "runtimes/spec.h"
 
@@ -58,7 +57,8 @@ std::optional<Record> from_json(const json& in) {
   return r;
 }
 
-/// A record that cannot be read is one that a crash cut short before its first rename: as if it were not there.
+/// A record that cannot be read is one that a crash cut short before its first rename: as if it were not
+/// there.
 std::optional<Record> read_record(const fs::path& directory) {
   const auto text = read_file(directory / "record.json");
   if (!text) return std::nullopt;
@@ -123,7 +123,8 @@ std::optional<ExitRecord> Records::exit(const Record& record) const {
     ExitRecord exit{.status = std::nullopt,
                     .finished = in.value("finished", ""),
                     .checkpointed_to = in.value("checkpointed_to", "")};
-    if (in.contains("exit_status") && in["exit_status"].is_number()) exit.status = in["exit_status"].get<int>();
+    if (in.contains("exit_status") && in["exit_status"].is_number())
+      exit.status = in["exit_status"].get<int>();
     return exit;
   } catch (const json::exception&) {
     return std::nullopt;
@@ -136,8 +137,9 @@ void Records::save_exit(const Record& record, const ExitRecord& exit) const {
   json out = {{"finished", exit.finished}, {"exit_status", nullptr}};
   if (exit.status) out["exit_status"] = *exit.status;
   const json stopping = read_json(home / "stopping.json");
-  const std::string checkpoint =
-      exit.checkpointed_to.empty() && stopping.is_object() ? stopping.value("checkpoint", "") : exit.checkpointed_to;
+  const std::string checkpoint = exit.checkpointed_to.empty() && stopping.is_object()
+                                     ? stopping.value("checkpoint", "")
+                                     : exit.checkpointed_to;
   if (!checkpoint.empty()) out["checkpointed_to"] = checkpoint;
   write_file_atomic(home / "exit.json", out.dump(1));
 }

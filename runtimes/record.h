@@ -23,16 +23,16 @@ struct Record {
   std::string created;        ///< RFC 3339 UTC
   bool terminal = false;
   bool attached = false;
-  bool stdio_pipes = true;    ///< stdin, stdout and stderr are pipes of ckpt's
-  pid_t pid = 0;              ///< the container's first process, in the host's pid namespace
+  bool stdio_pipes = true;  ///< stdin, stdout and stderr are pipes of ckpt's
+  pid_t pid = 0;            ///< the container's first process, in the host's pid namespace
   pid_t monitor = 0;
   std::uint64_t monitor_start = 0;
 };
 
 struct ExitRecord {
-  std::optional<int> status;       ///< 0..255, 128 + signal; nullopt: could not be learned
-  std::string finished;            ///< RFC 3339 UTC
-  std::string checkpointed_to;     ///< not empty: a checkpoint stopped it, it did not end by itself
+  std::optional<int> status;    ///< 0..255, 128 + signal; nullopt: could not be learned
+  std::string finished;         ///< RFC 3339 UTC
+  std::string checkpointed_to;  ///< not empty: a checkpoint stopped it, it did not end by itself
 };
 
 class Records {
@@ -41,7 +41,9 @@ class Records {
 
   /// STATE/containers/RUNTIME-<hash of root>/ID
   std::filesystem::path directory(RuntimeKind kind, const std::string& root, const std::string& id) const;
-  std::filesystem::path directory(const Record& r) const { return directory(r.target.kind, r.target.root, r.id); }
+  std::filesystem::path directory(const Record& r) const {
+    return directory(r.target.kind, r.target.root, r.id);
+  }
   std::optional<Record> load(RuntimeKind kind, const std::string& root, const std::string& id) const;
   void save(const Record& record) const;
   std::vector<Record> all() const;
@@ -52,7 +54,8 @@ class Records {
 
   std::optional<ExitRecord> exit(const Record& record) const;
   void save_exit(const Record& record, const ExitRecord& exit) const;
-  /// Set before a checkpoint stops the container, so that its monitor does not report an exit; empty text clears it.
+  /// Set before a checkpoint stops the container, so that its monitor does not report an exit; empty text
+  /// clears it.
   void mark_stopping(const Record& record, const std::string& checkpoint) const;
 
  private:

@@ -1,5 +1,6 @@
-// runc: spellings from 1.1.5 to 1.3 (--tcp-skip-in-flight and --link-remap came with 1.3.0, cgroups mode `ignore` with
-// 1.2.0), and the documents' own, used when a binary advertises them. What is no flag goes to CRIU's configuration file.
+// runc: spellings from 1.1.5 to 1.3 (--tcp-skip-in-flight and --link-remap came with 1.3.0, cgroups mode
+// `ignore` with 1.2.0), and the documents' own, used when a binary advertises them. What is no flag goes to
+// CRIU's configuration file.
 #include "runtimes/runtime.h"
 
 namespace ckpt {
@@ -14,7 +15,9 @@ OptionTable checkpoint_options() {
       {Opt::leave_running, {{How::flag, "--leave-running"}}},
       {Opt::allow_open_tcp, {{How::flag, "--tcp-established"}, {How::flag, "--allow-open-tcp"}}},
       {Opt::skip_in_flight,
-       {{How::flag, "--skip-in-flight"}, {How::flag, "--tcp-skip-in-flight"}, {How::criu_config, "skip-in-flight"}}},
+       {{How::flag, "--skip-in-flight"},
+        {How::flag, "--tcp-skip-in-flight"},
+        {How::criu_config, "skip-in-flight"}}},
       {Opt::link_remap, {{How::flag, "--link-remap"}, {How::criu_config, "link-remap"}}},
       {Opt::file_locks, {{How::flag, "--file-locks"}}},
       {Opt::ext_unix_sk, {{How::flag, "--ext-unix-sk"}}},
@@ -45,7 +48,9 @@ OptionTable restore_options() {
   };
 }
 
-Argv verb_help(const std::string& verb) { return {verb, "--help"}; }
+Argv verb_help(const std::string& verb) {
+  return {verb, "--help"};
+}
 
 }  // namespace
 
@@ -56,7 +61,11 @@ const RuntimeTable& runc_table() {
       .default_root = "/run/runc",
       .uses_criu = true,
       .shares_host_kernel = true,
-      .capabilities = {.checkpoint_restore = true, .gpu = true, .oom_events = true, .join_existing_netns = true, .cdi = true},
+      .capabilities = {.checkpoint_restore = true,
+                       .gpu = true,
+                       .oom_events = true,
+                       .join_existing_netns = true,
+                       .cdi = true},
       .checkpoint = checkpoint_options(),
       .restore = restore_options(),
       .global_help = {"--help"},

@@ -1,4 +1,5 @@
-// gVisor's runsc: its own checkpoint, no CRIU. The 2024 package and the current one are two dialects of one table;
+// gVisor's runsc: its own checkpoint, no CRIU. The 2024 package and the current one are two dialects of one
+// table;
 // --work-path is accepted and ignored by both; TCP and file locks live in the sandbox and are always saved.
 #include "runtimes/runtime.h"
 
@@ -23,7 +24,9 @@ OptionTable checkpoint_options() {
        {{How::flag, "--ext-unix-sk"}},
        "run the container with --runtime-arg=--host-uds=all instead"},
       {Opt::shell_job, {{How::flag, "--shell-job"}, {How::builtin, "always saved"}}},
-      {Opt::manage_cgroups, {{How::flag, "--manage-cgroups-mode"}}, "a sandbox's own cgroups are always saved; leave the option out"},
+      {Opt::manage_cgroups,
+       {{How::flag, "--manage-cgroups-mode"}},
+       "a sandbox's own cgroups are always saved; leave the option out"},
       {Opt::ghost_limit, {{How::builtin, "no limit"}}},
       {Opt::criu_timeout, {{How::builtin, "no limit"}}},
   };
@@ -35,13 +38,15 @@ OptionTable restore_options() {
       {Opt::work_dir, {{How::flag, "--work-dir"}, {How::flag, "--work-path"}}},
       {Opt::link_remap, {{How::flag, "--link-remap"}}, "link-remap is CRIU's; runc and crun have it"},
       {Opt::allow_open_tcp, {{How::flag, "--allow-open-tcp"}, {How::builtin, "always restored"}}},
-      {Opt::tcp_close, {{How::flag, "--tcp-close"}}, "gVisor restores its own connections; those to other hosts are reset"},
+      {Opt::tcp_close,
+       {{How::flag, "--tcp-close"}},
+       "gVisor restores its own connections; those to other hosts are reset"},
       {Opt::file_locks, {{How::flag, "--file-locks"}, {How::builtin, "always restored"}}},
-      {Opt::ext_unix_sk,
-       {{How::flag, "--ext-unix-sk"}},
-       "restore with --runtime-arg=--host-uds=all instead"},
+      {Opt::ext_unix_sk, {{How::flag, "--ext-unix-sk"}}, "restore with --runtime-arg=--host-uds=all instead"},
       {Opt::shell_job, {{How::flag, "--shell-job"}, {How::builtin, "always restored"}}},
-      {Opt::manage_cgroups, {{How::flag, "--manage-cgroups-mode"}}, "a sandbox's own cgroups are always restored; leave the option out"},
+      {Opt::manage_cgroups,
+       {{How::flag, "--manage-cgroups-mode"}},
+       "a sandbox's own cgroups are always restored; leave the option out"},
       {Opt::ghost_limit, {{How::builtin, "no limit"}}},
       {Opt::detach, {{How::flag, "--detach"}}},
       {Opt::pid_file, {{How::flag, "--pid-file"}}},
@@ -50,7 +55,9 @@ OptionTable restore_options() {
   };
 }
 
-Argv verb_help(const std::string& verb) { return {"help", verb}; }
+Argv verb_help(const std::string& verb) {
+  return {"help", verb};
+}
 
 }  // namespace
 
@@ -61,7 +68,11 @@ const RuntimeTable& runsc_table() {
       .default_root = "/run/gvisor",
       .uses_criu = false,
       .shares_host_kernel = false,
-      .capabilities = {.checkpoint_restore = true, .gpu = true, .oom_events = true, .join_existing_netns = true, .cdi = true},
+      .capabilities = {.checkpoint_restore = true,
+                       .gpu = true,
+                       .oom_events = true,
+                       .join_existing_netns = true,
+                       .cdi = true},
       .checkpoint = checkpoint_options(),
       .restore = restore_options(),
       .global_help = {"flags"},

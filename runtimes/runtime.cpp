@@ -3,7 +3,9 @@
 
 namespace ckpt {
 
-std::vector<const RuntimeTable*> all_runtimes() { return {&runc_table(), &crun_table(), &runsc_table()}; }
+std::vector<const RuntimeTable*> all_runtimes() {
+  return {&runc_table(), &crun_table(), &runsc_table()};
+}
 
 const RuntimeTable& table_of(RuntimeKind kind) {
   for (const RuntimeTable* table : all_runtimes())

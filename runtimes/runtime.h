@@ -1,4 +1,5 @@
-// What a runtime is: one table each for runc, crun and runsc. A new runtime is one new file and one row in kRuntimes.
+// What a runtime is: one table each for runc, crun and runsc. A new runtime is one new file and one row in
+// kRuntimes.
 #pragma once
 #include <optional>
 #include <string>
@@ -69,7 +70,7 @@ struct RuntimeTable {
   RuntimeCapabilities capabilities;
   OptionTable checkpoint;
   OptionTable restore;
-  Argv global_help;             ///< arguments that print the global flags
+  Argv global_help;  ///< arguments that print the global flags
   Argv (*verb_help)(const std::string& verb);
 };
 
@@ -86,10 +87,10 @@ const RuntimeTable* runtime_named(std::string_view name);
 /// One runtime as it will be called: binary, root and global flags.
 struct Target {
   RuntimeKind kind = RuntimeKind::runc;
-  std::string path;                            ///< absolute path of the binary
-  std::string root;                            ///< absolute; always passed as --root
-  std::optional<std::string> platform = {};    ///< runsc --platform
-  Argv runtime_args = {};                      ///< --runtime-arg, verbatim, before the verb
+  std::string path;                          ///< absolute path of the binary
+  std::string root;                          ///< absolute; always passed as --root
+  std::optional<std::string> platform = {};  ///< runsc --platform
+  Argv runtime_args = {};                    ///< --runtime-arg, verbatim, before the verb
 };
 
 }  // namespace ckpt

@@ -124,17 +124,17 @@ void add_input(FileActions& actions, const InputStream& stream) {
 /// Returns the read end when the stream is captured; `write_end` must live until the spawn is done.
 Fd add_output(FileActions& actions, const OutputStream& stream, int number, Fd& write_end) {
   Fd read_end;
-  std::visit(Overloaded{[&](Capture) {
-                          Pipe pipe = make_pipe();
-                          ::fcntl(pipe.read.get(), F_SETFL, O_NONBLOCK);
-                          actions.dup(pipe.write.get(), number);
-                          read_end = std::move(pipe.read);
-                          write_end = std::move(pipe.write);
-                        },
-                        [&](Null) { actions.null(number, O_WRONLY); },
-                        [&](Inherit) { actions.dup(number, number); },
-                        [&](ToFd to) { actions.dup(to.fd, number); }},
-             stream);
+  std::visit(
+      Overloaded{[&](Capture) {
+                   Pipe pipe = make_pipe();
+                   ::fcntl(pipe.read.get(), F_SETFL, O_NONBLOCK);
+                   actions.dup(pipe.write.get(), number);
+                   read_end = std::move(pipe.read);
+                   write_end = std::move(pipe.write);
+                 },
+                 [&](Null) { actions.null(number, O_WRONLY); }, [&](Inherit) { actions.dup(number, number); },
+                 [&](ToFd to) { actions.dup(to.fd, number); }},
+      stream);
   return read_end;
 }
 
@@ -170,7 +170,8 @@ Outcome wait_for(pid_t pid) {
 /// One running child: its streams, its deadline, its end.
 class Child {
  public:
-  explicit Child(const Command& command) : command_(command), out_(command.capture_limit), err_(command.capture_limit) {}
+  explicit Child(const Command& command)
+      : command_(command), out_(command.capture_limit), err_(command.capture_limit) {}
 
   Result run() {
     const auto begin = Clock::now();
@@ -198,8 +199,8 @@ class Child {
     actions.close_from(3);
     if (!command_.cwd.empty()) actions.chdir(command_.cwd);
     CStrings argv(command_.argv()), env(environment(command_.env));
-    const int error =
-        posix_spawn(&pid_, command_.program.c_str(), actions.get(), attributes.get(), argv.data(), env.data());
+    const int error = posix_spawn(&pid_, command_.program.c_str(), actions.get(), attributes.get(),
+                                  argv.data(), env.data());
     if (error != 0) return error;
     pidfd_ = Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
     if (pidfd_) return 0;
@@ -273,7 +274,9 @@ class Child {
   bool ended_ = false, stopping_ = false, told_ = false;
 };
 
-bool plain(char c) { return (std::isalnum(static_cast<unsigned char>(c)) != 0) || strchr("_@%+=:,./-", c) != nullptr; }
+bool plain(char c) {
+  return (std::isalnum(static_cast<unsigned char>(c)) != 0) || strchr("_@%+=:,./-", c) != nullptr;
+}
 
 std::string quote_word(const std::string& word) {
   if (!word.empty() && std::all_of(word.begin(), word.end(), plain)) return word;
@@ -295,18 +298,19 @@ bool Result::ok() const {
   return exited != nullptr && exited->status == 0 && !timed_out && !stopped_because;
 }
 
-Result SystemRunner::run(const Command& command) { return Child(command).run(); }
+Result SystemRunner::run(const Command& command) {
+  return Child(command).run();
+}
 
 std::string describe(const Outcome& outcome) {
-  return std::visit(
-      Overloaded{[](NotStarted o) { return "could not be started: " + errno_text(o.error); },
-                 [](Exited o) { return fmt::format("exited with status {}", o.status); },
-                 [](Killed o) {
-                   const char* name = sigabbrev_np(o.signal);
-                   return name != nullptr ? fmt::format("was killed by SIG{}", name)
-                                          : fmt::format("was killed by signal {}", o.signal);
-                 }},
-      outcome);
+  return std::visit(Overloaded{[](NotStarted o) { return "could not be started: " + errno_text(o.error); },
+                               [](Exited o) { return fmt::format("exited with status {}", o.status); },
+                               [](Killed o) {
+                                 const char* name = sigabbrev_np(o.signal);
+                                 return name != nullptr ? fmt::format("was killed by SIG{}", name)
+                                                        : fmt::format("was killed by signal {}", o.signal);
+                               }},
+                    outcome);
 }
 
 int shell_status(const Outcome& outcome) {

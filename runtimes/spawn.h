@@ -27,7 +27,8 @@ using OutputStream = std::variant<Capture, Null, Inherit, ToFd>;
 /// What to do with the child when SIGINT or SIGTERM arrives.
 enum class OnInterrupt {
   terminate,  ///< SIGTERM to its process group, SIGKILL after the grace time
-  finish,     ///< let it end (a dump that is cut off leaves CRIU's parasite in the tasks); a second signal terminates
+  finish,     ///< let it end (a dump that is cut off leaves CRIU's parasite in the tasks); a second signal
+              ///< terminates
 };
 
 /// A descriptor that is served while the child runs.
@@ -37,21 +38,23 @@ struct AlsoPoll {
 };
 
 struct Command {
-  std::string program;  ///< absolute path
-  Argv args;            ///< without argv[0]
+  std::string program;                          ///< absolute path
+  Argv args;                                    ///< without argv[0]
   std::map<std::string, std::string> env = {};  ///< set on top of ckpt's own environment
   std::string cwd = {};
   InputStream in = Null{};
   OutputStream out = Capture{};
   OutputStream err = Capture{};
   std::optional<std::chrono::milliseconds> timeout = {};  ///< nullopt: none
-  std::chrono::milliseconds grace{10'000};  ///< between SIGTERM and SIGKILL; runc and CRIU undo a restore in under 1 s
+  std::chrono::milliseconds grace{
+      10'000};  ///< between SIGTERM and SIGKILL; runc and CRIU undo a restore in under 1 s
   OnInterrupt on_interrupt = OnInterrupt::terminate;
   std::size_t capture_limit = 2U << 20U;  ///< bytes kept of each captured stream's beginning and of its end
   /// Asked every 100 ms; text means: stop the child, this is why.
   std::function<std::optional<std::string>()> watch = {};
   std::vector<AlsoPoll> also = {};
-  /// How to make the child stop, given its pid; SIGTERM to its process group unless set. SIGKILL follows in any case.
+  /// How to make the child stop, given its pid; SIGTERM to its process group unless set. SIGKILL follows in
+  /// any case.
   std::function<void(pid_t)> stop_with = {};
 
   Argv argv() const;
@@ -71,8 +74,8 @@ using Outcome = std::variant<NotStarted, Exited, Killed>;
 struct Result {
   Outcome outcome = NotStarted{0};
   std::string out = {}, err = {};
-  bool truncated = false;           ///< a captured stream exceeded twice its limit; its middle is lost
-  bool timed_out = false;           ///< the deadline passed; the child was stopped
+  bool truncated = false;  ///< a captured stream exceeded twice its limit; its middle is lost
+  bool timed_out = false;  ///< the deadline passed; the child was stopped
   std::optional<std::string> stopped_because = {};  ///< what Command::watch said
   std::optional<int> interrupted = {};              ///< the signal that ckpt received meanwhile
   double seconds = 0;

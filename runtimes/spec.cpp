@@ -5,10 +5,9 @@
 #include <fmt/format.h>
 #include <xxhash.h>
 
-#include "runtimes/json.h"
-
 #include "runtimes/error.h"
 #include "runtimes/fs.h"
+#include "runtimes/json.h"
 
 namespace ckpt {
 namespace {
@@ -33,7 +32,9 @@ void make_absolute(json& object, const char* key, const fs::path& bundle) {
   if (path.is_relative()) object[key] = absolute_path(bundle / path).string();
 }
 
-bool is_gpu_device(const json& device) { return device.value("path", "").starts_with("/dev/nvidia"); }
+bool is_gpu_device(const json& device) {
+  return device.value("path", "").starts_with("/dev/nvidia");
+}
 
 void fit_to_runsc(json& spec) {
   if (!spec.contains("linux")) return;
@@ -95,7 +96,8 @@ Bundle read_bundle(const fs::path& directory) {
   if (!text)
     throw Error(ErrorCode::not_found,
                 fmt::format("cannot read '{}': {}", (whole / "config.json").string(), errno_text(errno)))
-        .with_hint("a bundle is a directory with config.json and the root file system; name it with --bundle");
+        .with_hint(
+            "a bundle is a directory with config.json and the root file system; name it with --bundle");
   return {whole, std::move(*text)};
 }
 
@@ -130,7 +132,9 @@ json prepare_spec(json spec, const fs::path& bundle, RuntimeKind kind, const std
   return spec;
 }
 
-bool wants_terminal(const json& spec) { return spec["process"].value("terminal", false); }
+bool wants_terminal(const json& spec) {
+  return spec["process"].value("terminal", false);
+}
 
 bool makes_network_namespace(const json& spec) {
   const json* entry = namespace_of(spec, "network");

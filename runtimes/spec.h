@@ -21,13 +21,13 @@ Bundle read_bundle(const std::filesystem::path& directory);
 /// XXH3-128 of the text, 32 hexadecimal digits.
 std::string digest_of(std::string_view text);
 
-/// Throws Error(invalid_config) when the text is no JSON object with root.path and process.args as the OCI runtime
-/// specification has them; `name` is said in the message.
+/// Throws Error(invalid_config) when the text is no JSON object with root.path and process.args as the OCI
+/// runtime specification has them; `name` is said in the message.
 nlohmann::json parse_spec(std::string_view text, const std::string& name);
 
-/// Our copy: absolute root and bind sources (a runtime resolves them against the bundle, which will be another
-/// directory), other arguments when `args` is not empty, and what runsc does not take left out: seccomp, and devices
-/// that are no GPU's.
+/// Our copy: absolute root and bind sources (a runtime resolves them against the bundle, which will be
+/// another directory), other arguments when `args` is not empty, and what runsc does not take left out:
+/// seccomp, and devices that are no GPU's.
 nlohmann::json prepare_spec(nlohmann::json spec, const std::filesystem::path& bundle, RuntimeKind kind,
                             const std::vector<std::string>& args);
 
@@ -41,7 +41,8 @@ struct BindMount {
   bool operator==(const BindMount&) const = default;
 };
 std::vector<BindMount> bind_mounts(const nlohmann::json& spec);
-/// Throws Error(not_found) naming the first bind mount whose source is gone; runsc itself would only say "EOF".
+/// Throws Error(not_found) naming the first bind mount whose source is gone; runsc itself would only say
+/// "EOF".
 void require_bind_sources(const nlohmann::json& spec);
 
 }  // namespace ckpt

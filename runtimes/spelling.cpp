@@ -1,4 +1,5 @@
-// The walk over a runtime's option table: first advertised flag, else CRIU's configuration, else built in, else refused.
+// The walk over a runtime's option table: first advertised flag, else CRIU's configuration, else built in,
+// else refused.
 #include "runtimes/spelling.h"
 
 #include <fmt/format.h>
@@ -75,9 +76,9 @@ GivenList given(const RestoreOpts& o) {
 }
 
 [[noreturn]] void refuse(const Dialect& dialect, const OptionRow& row, const Given& option) {
-  throw Error(ErrorCode::unsupported, fmt::format("{} {} ('{}') has no way to take {}{}", dialect.table.name,
-                                                  dialect.version, dialect.path, option.name,
-                                                  option.value ? " " + *option.value : ""))
+  throw Error(ErrorCode::unsupported,
+              fmt::format("{} {} ('{}') has no way to take {}{}", dialect.table.name, dialect.version,
+                          dialect.path, option.name, option.value ? " " + *option.value : ""))
       .with_runtime(std::string(dialect.table.name))
       .with_hint(std::string(row.instead));
 }
@@ -86,10 +87,14 @@ GivenList given(const RestoreOpts& o) {
 bool value_known(const Dialect& dialect, const Spelling& spelling, const Given& option) {
   if (option.opt != Opt::manage_cgroups && option.opt != Opt::compression) return true;
   const std::string& words = dialect.flags.flags.at(std::string(spelling.text));
-  const auto part_of_word = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-'; };
-  for (std::size_t at = words.find(*option.value); at != std::string::npos; at = words.find(*option.value, at + 1)) {
+  const auto part_of_word = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-';
+  };
+  for (std::size_t at = words.find(*option.value); at != std::string::npos;
+       at = words.find(*option.value, at + 1)) {
     const std::size_t end = at + option.value->size();
-    if ((at == 0 || !part_of_word(words[at - 1])) && (end == words.size() || !part_of_word(words[end]))) return true;
+    if ((at == 0 || !part_of_word(words[at - 1])) && (end == words.size() || !part_of_word(words[end])))
+      return true;
   }
   return false;
 }
@@ -110,7 +115,8 @@ void deliver(const Dialect& dialect, const OptionRow& row, const Given& option, 
   refuse(dialect, row, option);
 }
 
-Delivery walk(const Dialect& dialect, const OptionTable& table, const GivenList& options, const std::string& id) {
+Delivery walk(const Dialect& dialect, const OptionTable& table, const GivenList& options,
+              const std::string& id) {
   Delivery delivery;
   for (const OptionRow& row : table)
     if (const Given* option = options.find(row.opt)) deliver(dialect, row, *option, delivery);
@@ -147,7 +153,11 @@ Argv global_args(const Target& target) {
   return args;
 }
 
-Argv create_args(const RunOpts& opts, const std::string& id) { return start_args(opts, id); }
-Argv run_args(const RunOpts& opts, const std::string& id) { return start_args(opts, id); }
+Argv create_args(const RunOpts& opts, const std::string& id) {
+  return start_args(opts, id);
+}
+Argv run_args(const RunOpts& opts, const std::string& id) {
+  return start_args(opts, id);
+}
 
 }  // namespace ckpt

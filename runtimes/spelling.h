@@ -24,7 +24,8 @@ struct Delivery {
   bool operator==(const Delivery&) const = default;
 };
 
-/// Throws Error(unsupported) naming runtime, version and what would work, for an option that cannot be delivered.
+/// Throws Error(unsupported) naming runtime, version and what would work, for an option that cannot be
+/// delivered.
 Delivery checkpoint_delivery(const Dialect& dialect, const CheckpointOpts& opts, const std::string& id);
 Delivery restore_delivery(const Dialect& dialect, const RestoreOpts& opts, const std::string& id);
 

@@ -1,4 +1,5 @@
-// Terminals: receiving one over a console socket (runc's protocol: one SCM_RIGHTS message), raw mode, window size.
+// Terminals: receiving one over a console socket (runc's protocol: one SCM_RIGHTS message), raw mode, window
+// size.
 #pragma once
 #include <optional>
 #include <string>
