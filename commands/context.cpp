@@ -2,6 +2,7 @@
 #include "commands/context.h"
 
 #include <fmt/ranges.h>
+#include <unistd.h>
 
 #include "runtimes/fs.h"
 #include "runtimes/ids.h"
@@ -97,7 +98,9 @@ Found Context::find(const std::string& id) const {
     std::erase_if(found, [](const Candidate& c) { return !c.held; });
   if (found.empty())
     throw Error(ErrorCode::not_found, fmt::format("there is no container '{}'", id))
-        .with_hint("'ckpt list' shows those of every known root; another root is named with --root");
+        .with_hint(::geteuid() == 0
+                       ? "'ckpt list' shows those of every known root; another root is named with --root"
+                       : "only root sees the containers of every root; try again with sudo");
   if (found.size() > 1) {
     std::vector<std::string> names;
     for (const Candidate& c : found) names.push_back(describe(c));

@@ -9,10 +9,19 @@
 namespace ckpt {
 namespace {
 
+void remove_gently(const Driver& driver, const std::string& id) {
+  try {
+    driver.remove(id, false);
+  } catch (const Error&) {
+    driver.remove(id, true);
+  }
+}
+
 void delete_ended(const Context& context, const Driver& driver, const Record& record) {
   const HoldInterrupts hold;
   try {
-    driver.remove(record.id, true);
+    // Its process is gone and reaped; with --force runc would wait 100 ms for it.
+    remove_gently(driver, record.id);
     context.records.remove(record);
   } catch (const Error& error) {
     context.out.warn(error.message);

@@ -74,6 +74,8 @@ constexpr std::array kSignatures{
               "restore with the runtime flags of the checkpoint"},
     Signature{"no server FD available", "the bundle lacks a mount that the image has",
               "restore with the bundle that the container was started with"},
+    Signature{"cannot run with network enabled in root network namespace",
+              "this runsc has no network to give to the container", "pass --runtime-arg=--network=none"},
     Signature{"statefile cannot be empty", "the image is empty", "the image is damaged; restore another one"},
     Signature{"header error", "the image is cut short", "the image is damaged; restore another one"},
 };
