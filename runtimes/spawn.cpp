@@ -72,7 +72,7 @@ Argv environment(const std::map<std::string, std::string>& set) {
     const std::string_view text(*entry);
     if (!set.contains(std::string(text.substr(0, text.find('='))))) result.emplace_back(text);
   }
-  for (const auto& [name, value] : set) result.push_back(name + "=" + value);
+  for (const auto& [name, value] : set) result.push_back(fmt::format("{}={}", name, value));
   return result;
 }
 
