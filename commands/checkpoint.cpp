@@ -351,6 +351,7 @@ json dump_and_publish(const Context& context, Work& work, StagedImage& image, Co
     // A dump that has stopped the container is published whatever signal came: it is all that is left of it.
     if (!work.stop || work.publish_first) throw_if_interrupted();
     require_complete(work, image.runtime_images());
+    t.frozen = frozen_seconds(work_dir / "stats-dump").value_or(t.runtime);
     const auto publishing = Clock::now();
     manifest = describe_image(work, image, work.state.bundle);
     manifest.files = files_below(image.directory());
@@ -368,7 +369,7 @@ json dump_and_publish(const Context& context, Work& work, StagedImage& image, Co
   }
   if (work.stop) stop_container(work, context, image.name());
   t.total = since(begin);
-  t.frozen = work.pause ? since(paused) : frozen_seconds(work_dir / "stats-dump").value_or(t.runtime);
+  if (work.pause) t.frozen = since(paused);
   return result_json(work, image, manifest, t);
 }
 
