@@ -51,3 +51,32 @@ load helpers
   says 127.0.0.1 --tcp-established
   counts_on
 }
+
+@test "a restore that reads cut-short pages for ever is stopped, and nothing is left" {
+  COUNT=$DATA/digest
+  bundle bundle /bin/payload memory 8 /data/digest
+  launch "$ID"
+  await '(($(count) > 2))'
+  ckpt checkpoint "$ID"
+  cat >"$T/cutting" <<EOF
+#!/bin/sh
+case " \$* " in
+*" restore "*) for word; do
+    [ "\$before" != --image-path ] || truncate -s 4096 "\$word/pages-1.img"
+    before=\$word
+  done ;;
+esac
+exec $PROGRAM "\$@"
+EOF
+  chmod +x "$T/cutting"
+  ends_with 7 ckpt --runtime-path "$T/cutting" restore -d "$ID"
+  says 'cut short' "$STATE/failed/$ID.restore.log"
+  [[ ! -e $ROOT/$ID ]]
+}
+
+@test "the frozen time of a checkpoint that leaves it running is CRIU's own" {
+  counter
+  ckpt --json checkpoint --leave-running "$ID" >"$T/said.json"
+  jq -e '.seconds | .frozen > 0 and .frozen < .runtime' "$T/said.json"
+  counts_on
+}
