@@ -76,6 +76,25 @@ void stop_restore(pid_t runtime) {
   if (tasks.empty()) ::kill(-runtime, SIGTERM);
 }
 
+/// A restore that fails leaves crun's cgroups behind, `.proxy-crun` in them. The kernel refuses to remove one
+/// in use.
+void remove_empty_cgroups(const fs::path& bundle, const std::string& id) {
+  const json spec = parse_json(read_file(bundle / "config.json").value_or(""));
+  const json path =
+      spec.is_object() ? spec.value(json::json_pointer("/linux/cgroupsPath"), json(id)) : json(id);
+  const fs::path relative =
+      path.is_string() ? fs::path(path.get<std::string>()).relative_path() : fs::path(id);
+  if (relative.empty() || relative.lexically_normal().string().find("..") != std::string::npos) return;
+  std::error_code error;
+  for (fs::directory_iterator mount("/sys/fs/cgroup", error), end; !error && mount != end;
+       mount.increment(error)) {
+    const fs::path cgroup = mount->path() / relative;
+    ::rmdir((cgroup / ".proxy-crun").c_str());
+    ::rmdir(cgroup.c_str());
+  }
+  ::rmdir((fs::path("/sys/fs/cgroup") / relative).c_str());
+}
+
 void set_nonblocking(const Fd& fd) {
   ::fcntl(fd.get(), F_SETFL, ::fcntl(fd.get(), F_GETFL) | O_NONBLOCK);
 }
@@ -272,6 +291,7 @@ void Supervisor::undo() {
   unmount_below(records_.directory(record_));
   unmount_below(fs::path(driver_.target().root) / record_.id);
   remove_remains();
+  if (launch_.is_restore) remove_empty_cgroups(records_.directory(record_) / "bundle", record_.id);
   reap_others();
   struct stat log = {};
   if (streams_->log_is_new && ::fstat(streams_->log.get(), &log) == 0 && log.st_size == 0)
