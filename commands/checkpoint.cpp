@@ -210,13 +210,9 @@ void require_complete(const Work& work, const fs::path& images) {
   throw error;
 }
 
-std::string kernel_release(utsname& names) {
-  ::uname(&names);
-  return names.release;
-}
-
 Manifest describe_image(const Work& work, const StagedImage& image, const fs::path& spec_bundle) {
   utsname names = {};
+  ::uname(&names);
   const Driver& driver = work.found.driver;
   Manifest m;
   m.id = work.state.id;
@@ -226,7 +222,7 @@ Manifest describe_image(const Work& work, const StagedImage& image, const fs::pa
   m.bundle = work.found.record ? work.found.record->bundle : work.state.bundle;
   m.log_path = work.found.record ? work.found.record->log_path : "";
   m.created = now_rfc3339();
-  m.kernel = kernel_release(names);
+  m.kernel = names.release;
   m.arch = names.machine;
   m.images = image.images();
   m.leave_running = !work.stop;
@@ -349,7 +345,10 @@ json dump_and_publish(const Context& context, Work& work, StagedImage& image, Co
     t.runtime = result.seconds;
     if (!result.ok()) dump_failed(context, work, command, result, work_dir, scratch.path());
     // A dump that has stopped the container is published whatever signal came: it is all that is left of it.
-    if (!work.stop || work.publish_first) throw_if_interrupted();
+    if (!work.stop || work.publish_first)
+      throw_if_interrupted();
+    else
+      image.keep();
     require_complete(work, image.runtime_images());
     t.frozen = frozen_seconds(work_dir / "stats-dump").value_or(t.runtime);
     const auto publishing = Clock::now();
@@ -361,6 +360,8 @@ json dump_and_publish(const Context& context, Work& work, StagedImage& image, Co
     undo.forget();
   } catch (Error& error) {
     undo.run(error);
+    if (image.kept())
+      error.message += fmt::format("; what was dumped is kept in '{}'", image.directory().string());
     throw;
   } catch (const std::exception& error) {
     Error wrapped(ErrorCode::runtime_failed, fmt::format("checkpoint of '{}' failed: {}", id, error.what()));

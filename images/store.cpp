@@ -78,7 +78,7 @@ StagedImage StagedImage::at(const fs::path& directory) {
 }
 
 StagedImage::~StagedImage() {
-  if (!owned_) return;
+  if (!owned_ || kept_) return;
   if (!existed_) {
     remove_tree(staging_);
     return;

@@ -41,8 +41,10 @@ class StagedImage {
   void create();
   /// Writes the manifest last, flushes files and directories to the disk when `durable`, and renames.
   void publish(const Manifest& manifest, bool durable);
-  /// Leaves what is there for the user to look at (logs of a failure).
-  void keep() { owned_ = false; }
+  /// From here on a failure leaves what is there: the dump has stopped the container, it is all that is left
+  /// of it.
+  void keep() { kept_ = true; }
+  bool kept() const { return kept_; }
 
  private:
   StagedImage(std::filesystem::path staging, std::filesystem::path last, std::string images, std::string id)
@@ -52,7 +54,7 @@ class StagedImage {
         id_(std::move(id)) {}
   std::filesystem::path staging_, final_;
   std::string images_, id_;
-  bool owned_ = false;
+  bool owned_ = false, kept_ = false;
   bool existed_ = false;
 };
 

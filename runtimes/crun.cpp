@@ -1,51 +1,8 @@
-// crun: spellings from 1.21 to 1.28 (--tcp-close came with 1.23); it shares ten options with runc and has no
-// flag for in-flight TCP or link-remap: those go to CRIU's configuration file.
+// crun: a row; its options are those of criu_options.cpp.
 #include "runtimes/runtime.h"
 
 namespace ckpt {
 namespace {
-
-using How = Spelling::How;
-
-OptionTable checkpoint_options() {
-  return {
-      {Opt::image_path, {{How::flag, "--image-path"}}},
-      {Opt::work_dir, {{How::flag, "--work-path"}, {How::flag, "--work-dir"}}},
-      {Opt::leave_running, {{How::flag, "--leave-running"}}},
-      {Opt::allow_open_tcp, {{How::flag, "--tcp-established"}, {How::flag, "--allow-open-tcp"}}},
-      {Opt::skip_in_flight,
-       {{How::flag, "--skip-in-flight"},
-        {How::flag, "--tcp-skip-in-flight"},
-        {How::criu_config, "skip-in-flight"}}},
-      {Opt::link_remap, {{How::flag, "--link-remap"}, {How::criu_config, "link-remap"}}},
-      {Opt::file_locks, {{How::flag, "--file-locks"}}},
-      {Opt::ext_unix_sk, {{How::flag, "--ext-unix-sk"}}},
-      {Opt::shell_job, {{How::flag, "--shell-job"}}},
-      {Opt::manage_cgroups, {{How::flag, "--manage-cgroups-mode"}}, "runc >= 1.2 has the mode 'ignore'"},
-      {Opt::compression, {}, "crun's images are not compressed by the runtime"},
-      {Opt::ghost_limit, {{How::criu_config, "ghost-limit"}}},
-      {Opt::criu_timeout, {{How::criu_config, "timeout"}}},
-  };
-}
-
-OptionTable restore_options() {
-  return {
-      {Opt::image_path, {{How::flag, "--image-path"}}},
-      {Opt::work_dir, {{How::flag, "--work-path"}, {How::flag, "--work-dir"}}},
-      {Opt::link_remap, {{How::flag, "--link-remap"}, {How::criu_config, "link-remap"}}},
-      {Opt::allow_open_tcp, {{How::flag, "--tcp-established"}, {How::flag, "--allow-open-tcp"}}},
-      {Opt::tcp_close, {{How::flag, "--tcp-close"}, {How::criu_config, "tcp-close"}}},
-      {Opt::file_locks, {{How::flag, "--file-locks"}}},
-      {Opt::ext_unix_sk, {{How::flag, "--ext-unix-sk"}}},
-      {Opt::shell_job, {{How::flag, "--shell-job"}}},
-      {Opt::manage_cgroups, {{How::flag, "--manage-cgroups-mode"}}, "runc >= 1.2 has the mode 'ignore'"},
-      {Opt::ghost_limit, {{How::criu_config, "ghost-limit"}}},
-      {Opt::detach, {{How::flag, "--detach"}}},
-      {Opt::pid_file, {{How::flag, "--pid-file"}}},
-      {Opt::console_socket, {{How::flag, "--console-socket"}}},
-      {Opt::bundle, {{How::flag, "--bundle"}}},
-  };
-}
 
 Argv verb_help(const std::string& verb) {
   return {verb, "--help"};
@@ -65,8 +22,8 @@ const RuntimeTable& crun_table() {
                        .oom_events = false,
                        .join_existing_netns = true,
                        .cdi = true},
-      .checkpoint = checkpoint_options(),
-      .restore = restore_options(),
+      .checkpoint = criu_checkpoint_options(),
+      .restore = criu_restore_options(),
       .global_help = {"--help"},
       .verb_help = verb_help,
   };

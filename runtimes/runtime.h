@@ -74,6 +74,10 @@ struct RuntimeTable {
   Argv (*verb_help)(const std::string& verb);
 };
 
+/// The options of the runtimes that use CRIU (runc, crun).
+OptionTable criu_checkpoint_options();
+OptionTable criu_restore_options();
+
 const RuntimeTable& runc_table();
 const RuntimeTable& crun_table();
 const RuntimeTable& runsc_table();
