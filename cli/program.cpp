@@ -64,11 +64,14 @@ bool is_first_word(const std::string& word, const CommandLine& line) {
   });
 }
 
+std::string where_help_is(const CLI::App* verb) {
+  return verb != nullptr ? fmt::format("'ckpt {} --help' shows the options", verb->get_name())
+                         : "'ckpt --help' shows the commands";
+}
+
 /// What CLI11 left over: an unknown option or a word too many.
 Error unexpected(const CLI::App& app, const CLI::App* verb, const std::string& word) {
-  const std::string help = verb != nullptr
-                               ? fmt::format("'ckpt {} --help' shows the options", verb->get_name())
-                               : "'ckpt --help' shows the commands";
+  const std::string help = where_help_is(verb);
   if (!word.starts_with('-')) {
     if (verb == nullptr)
       return Error(ErrorCode::usage,
@@ -133,8 +136,7 @@ struct Invocation {
     const std::vector<std::string> left = app.remaining(true);
     if (!left.empty())
       throw unexpected(app, is_first_word(left.front(), line) ? nullptr : chosen(), left.front());
-    if (chosen() == nullptr)
-      throw Error(ErrorCode::usage, "no command").with_hint("'ckpt --help' shows the commands");
+    if (chosen() == nullptr) throw Error(ErrorCode::usage, "no command").with_hint(where_help_is(nullptr));
   }
 };
 
@@ -178,9 +180,7 @@ bool asks_for_json(const CommandLine& line) {
 int help_or_usage(const CLI::ParseError& error, Invocation& invocation, bool json) {
   if (error.get_exit_code() == 0) return invocation.app.exit(error);
   Error wrong(ErrorCode::usage, plain(error.what()));
-  const CLI::App* verb = invocation.chosen();
-  wrong.with_hint(verb != nullptr ? fmt::format("'ckpt {} --help' shows the options", verb->get_name())
-                                  : "'ckpt --help' shows the commands");
+  wrong.with_hint(where_help_is(invocation.chosen()));
   print_error(wrong, json);
   return wrong.status();
 }

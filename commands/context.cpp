@@ -38,8 +38,7 @@ std::vector<Candidate> candidates(const Globals& globals, const Records& records
   };
   for (const Record& record : records.of_id(id))
     if (wanted(globals, record.target.kind, record.target.root))
-      found.push_back({record.target.kind, record.target.root, record,
-                       holders(record.target.root, id).contains(record.target.kind)});
+      found.push_back({record.target.kind, record.target.root, record, holds(record.target, id)});
   std::vector<std::string> roots;
   if (globals.root) roots.push_back(absolute_path(*globals.root).string());
   for (const Root& root : known_roots(roots))
@@ -123,9 +122,7 @@ std::optional<std::chrono::milliseconds> Context::timeout_or(std::chrono::millis
 }
 
 fs::path Context::lock_file(const Target& target, const std::string& id) const {
-  const std::string name =
-      std::string(table_of(target.kind).name) + "-" + digest_of(target.root).substr(0, 8);
-  return fs::path(globals.state_dir) / "locks" / name / (id + ".lock");
+  return fs::path(globals.state_dir) / "locks" / directory_of_root(target.kind, target.root) / (id + ".lock");
 }
 
 fs::path Context::default_log(const std::string& id) const {

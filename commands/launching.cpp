@@ -35,14 +35,12 @@ void write_pid_file(const std::optional<std::string>& path, pid_t pid) {
 /// For what fails, or is interrupted, when the container runs already.
 void take_down(const Context& context, const Driver& driver, const Record& record) {
   const HoldInterrupts hold;
-  const auto saved = context.records.load(record.target.kind, record.target.root, record.id);
-  if (!holders(driver.target().root, record.id).contains(driver.target().kind)) return;
+  if (!holds(driver.target(), record.id)) return;
   try {
-    driver.remove(record.id, true);
+    remove_by_force(context, driver, record.id);
   } catch (const Error& error) {
     context.out.warn(error.message);
   }
-  if (saved) wait_for_monitor(*saved, 10'000);
 }
 
 /// A container whose process ended is deleted, as `runc run` does; one that a checkpoint stopped has been
@@ -61,6 +59,56 @@ int stay_with(const Context& context, const Driver& driver, const Record& record
 }
 
 }  // namespace
+
+void declare_launch_options(CLI::App& app, LaunchOptions& o, const std::string& default_log) {
+  app.add_option("--pid-file", o.pid_file, "file to write the container's pid to")->type_name("FILE");
+  app.add_option("--log-path", o.log_path, "file for the container's output" + default_log)
+      ->type_name("FILE");
+  app.add_option("--console-socket", o.console_socket, "unix socket that receives the terminal")
+      ->type_name("SOCKET");
+}
+
+Action launching_action(std::shared_ptr<const LaunchOptions> o, Action act) {
+  return [o = std::move(o), act = std::move(act)](Context& context) {
+    try {
+      return act(context);
+    } catch (const Error& error) {
+      if (o->attached() && !context.globals.dry_run) throw AttachedError(error);
+      throw;
+    }
+  };
+}
+
+Record launch_record(const Context& context, const LaunchOptions& o, const Target& target) {
+  Record record;
+  record.id = o.id;
+  record.target = target;
+  record.created = now_rfc3339();
+  record.attached = o.attached();
+  if (o.log_path)
+    record.log_path = absolute_path(*o.log_path).string();
+  else if (!record.attached && !o.console_socket)
+    record.log_path = context.default_log(o.id).string();
+  return record;
+}
+
+void remove_by_force(const Context& context, const Driver& driver, const std::string& id) {
+  const auto record = context.records.load(driver.target().kind, driver.target().root, id);
+  driver.remove(id, true);
+  if (record) wait_for_monitor(*record, 10'000);
+}
+
+void refuse_abbreviation(const Driver& driver, const std::string& id) {
+  if (driver.table().shares_host_kernel) return;
+  const auto other = confusable_sandbox(driver.target().root, id);
+  if (!other) return;
+  throw Error(ErrorCode::conflict,
+              fmt::format("'{}' and the container '{}' cannot both be: runsc takes the shorter id for an "
+                          "abbreviation of the longer one",
+                          id, *other))
+      .with_runtime("runsc")
+      .with_hint("choose an id that is not the beginning of the other, or another --root");
+}
 
 LaunchFiles launch_files(const Context& context, const Record& record,
                          const std::optional<std::string>& console_socket) {

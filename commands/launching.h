@@ -1,15 +1,39 @@
-// What run and restore share: the bundle of ours, the record, the monitor or the attached companion.
+// What run and restore share: their common options, the bundle of ours, the record, the monitor or the
+// attached companion.
 #pragma once
+#include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 
 #include "commands/context.h"
+#include "commands/options.h"
 #include "runtimes/supervisor.h"
 
 namespace ckpt {
 
-/// Paths that one launch uses; made by prepare_launch().
+/// The options that run and restore have in common.
+struct LaunchOptions {
+  std::string id;
+  std::optional<bool> detach;
+  std::optional<std::string> pid_file, log_path, console_socket;
+  bool attached() const { return !detach.value_or(false); }
+};
+/// Declares all but the id. `default_log` says where output goes when --log-path does not.
+void declare_launch_options(CLI::App& app, LaunchOptions& o, const std::string& default_log);
+/// `act`, whose errors end ckpt with kAttachedFailure when it stays with the container.
+Action launching_action(std::shared_ptr<const LaunchOptions> o, Action act);
+/// What run and restore know alike of a container to be: id, target, times, and the log that the user or the
+/// default says.
+Record launch_record(const Context& context, const LaunchOptions& o, const Target& target);
+
+/// Throws Error(conflict) for an id that `runsc` could not tell from that of another container in the root:
+/// with both of them it could reach one of the two no more.
+void refuse_abbreviation(const Driver& driver, const std::string& id);
+/// Deletes it by force, whatever it does, and waits until its monitor has written its end.
+void remove_by_force(const Context& context, const Driver& driver, const std::string& id);
+
+/// Paths that one launch uses; made by write_bundle().
 struct LaunchFiles {
   std::filesystem::path home;         ///< the record's directory
   std::filesystem::path bundle;       ///< home/bundle

@@ -100,9 +100,7 @@ Row row_of(const Context& context, const Answer& answer, const ContainerState& s
 void add_checkpointed(const Context& context, const std::vector<Record>& records, std::vector<Row>& rows) {
   for (const Record& record : records) {
     const auto exit = context.records.exit(record);
-    if (!exit || exit->checkpointed_to.empty() ||
-        holders(record.target.root, record.id).contains(record.target.kind))
-      continue;
+    if (!exit || exit->checkpointed_to.empty() || holds(record.target, record.id)) continue;
     rows.push_back({.id = record.id,
                     .runtime = std::string(table_of(record.target.kind).name),
                     .root = record.target.root,

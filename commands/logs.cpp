@@ -60,6 +60,9 @@ int show_logs(Context& context, const LogsOptions& o) {
         .with_hint("only containers that ckpt started have one");
   copy_rest(context, fd.get());
   if (o.follow && record) follow(context, fd.get(), path, *record);
+  if (const std::string lost = record ? context.records.lost_output(*record) : ""; !lost.empty())
+    context.out.warn(
+        fmt::format("part of the output of '{}' could not be written to '{}' {}", o.id, path, lost));
   return 0;
 }
 

@@ -28,14 +28,9 @@ void undo_dead(const Context& context, const Driver& driver, const std::string& 
                const std::string& left_behind) {
   const json note = parse_json(left_behind);
   if (!note.is_object()) return;
-  if (note.value("paused", false)) {
-    const auto state = driver.state(id);
-    if (state && state->status == "paused") {
-      driver.resume(id);
-      context.out.warn(
-          fmt::format("container '{}' had been left paused by a ckpt that was killed; it runs again", id));
-    }
-  }
+  if (note.value("paused", false) && driver.resume_if_paused(id))
+    context.out.warn(
+        fmt::format("container '{}' had been left paused by a ckpt that was killed; it runs again", id));
   const fs::path scratch = note.value("scratch", "");
   if (scratch.parent_path() == fs::path(context.globals.state_dir) / "tmp") remove_tree(scratch);
   const fs::path staging = note.value("staging", "");

@@ -1,4 +1,5 @@
 // ckpt restore: check the image and the bundle, bring the container up from it, prove that it lives.
+#include "commands/criu.h"
 #include "commands/launching.h"
 #include "commands/options.h"
 #include "commands/recovery.h"
@@ -9,7 +10,6 @@
 #include "runtimes/ids.h"
 #include "runtimes/json.h"
 #include "runtimes/procfs.h"
-#include "runtimes/program.h"
 #include "runtimes/roots.h"
 #include "runtimes/spec.h"
 
@@ -20,10 +20,9 @@ using nlohmann::json;
 using std::chrono::seconds;
 using Clock = std::chrono::steady_clock;
 
-struct RestoreOptions {
-  std::string id;
-  std::optional<std::string> image_path, from, bundle, work_path, pid_file, log_path, console_socket;
-  std::optional<bool> detach, replace, force;
+struct RestoreOptions : LaunchOptions {
+  std::optional<std::string> image_path, from, bundle, work_path;
+  std::optional<bool> replace, force;
   RestoreOpts opts;
 };
 
@@ -119,23 +118,16 @@ json choose_spec(const RestoreOptions& o, const Image& image, RuntimeKind kind, 
   return then;
 }
 
-Record new_record(const Context& context, const RestoreOptions& o, const Image& image, const Driver& driver) {
-  Record record;
-  record.id = !o.id.empty() ? o.id : image.manifest ? image.manifest->id : "";
-  if (record.id.empty())
+/// By default the container's own log goes on, when it keeps its name.
+Record new_record(const Context& context, RestoreOptions o, const Image& image, const Driver& driver) {
+  if (o.id.empty() && image.manifest) o.id = image.manifest->id;
+  if (o.id.empty())
     throw Error(ErrorCode::usage, "the image does not say whose it is; name the container")
         .with_hint("ckpt restore --image-path DIR ID");
-  validate_id(record.id);
-  record.target = driver.target();
-  record.created = now_rfc3339();
-  record.attached = !o.detach.value_or(false);
-  const bool same_id = image.manifest && image.manifest->id == record.id;
-  if (o.log_path)
-    record.log_path = absolute_path(*o.log_path).string();
-  else if (same_id && !image.manifest->log_path.empty())
-    record.log_path = image.manifest->log_path;
-  else if (!record.attached && !o.console_socket)
-    record.log_path = context.default_log(record.id).string();
+  validate_id(o.id);
+  Record record = launch_record(context, o, driver.target());
+  const bool same_id = image.manifest && image.manifest->id == o.id;
+  if (!o.log_path && same_id && !image.manifest->log_path.empty()) record.log_path = image.manifest->log_path;
   return record;
 }
 
@@ -162,9 +154,7 @@ Plan make_plan(const Context& context, const RestoreOptions& o) {
   check_image(image);
   Driver driver = choose_driver(context, image);
   check_version(context, image, driver);
-  if (driver.table().uses_criu && !find_program("criu"))
-    throw Error(ErrorCode::unsupported, "criu is not installed; runc and crun need it to restore")
-        .with_hint("looked in " + search_path());
+  if (driver.table().uses_criu) require_criu();
   Record record = new_record(context, o, image, driver);
   json spec = choose_spec(o, image, driver.target().kind, record);
   require_bind_sources(spec);
@@ -201,8 +191,7 @@ Launch launch_of(const Context& context, const Plan& plan) {
 
 std::vector<Argv> planned_commands(const Plan& plan, const RestoreOptions& o) {
   std::vector<Argv> commands;
-  if (o.replace.value_or(false) &&
-      holders(plan.driver.target().root, plan.record.id).contains(plan.driver.target().kind))
+  if (o.replace.value_or(false) && holds(plan.driver.target(), plan.record.id))
     commands.push_back(plan.driver.command("delete", {"--force", plan.record.id}).argv());
   commands.push_back(plan.driver.logged("restore", plan.delivery.args, plan.files.runtime_log).argv());
   return commands;
@@ -218,18 +207,13 @@ void free_the_id(const Context& context, const Plan& plan, bool replace) {
                 fmt::format("container '{}' exists already and is {}", id, state->status))
         .with_runtime(std::string(plan.driver.table().name))
         .with_hint("--replace removes it first; another id restores beside it");
-  const auto record = context.records.load(plan.driver.target().kind, plan.driver.target().root, id);
-  plan.driver.remove(id, true);
-  if (record) wait_for_monitor(*record, 10'000);
+  remove_by_force(context, plan.driver, id);
 }
 
 void prepare_files(const Plan& plan) {
   write_bundle(plan.files, plan.spec);
   make_private_dirs(plan.work_dir);
-  if (plan.delivery.criu_config.empty()) return;
-  std::string text;
-  for (const std::string& line : plan.delivery.criu_config) text += line + "\n";
-  write_file_atomic(plan.files.home / "criu.conf", text);
+  write_criu_config(plan.files.home / "criu.conf", plan.delivery);
 }
 
 /// A restore can report success of a process that is dead already: the container is asked, and so is /proc.
@@ -275,6 +259,7 @@ int restore_container(const Context& context, const RestoreOptions& o) {
   const auto begin = Clock::now();
   const Plan plan = make_plan(context, o);
   const std::string& id = plan.record.id;
+  refuse_abbreviation(plan.driver, id);
   if (context.globals.dry_run) {
     if (!o.replace.value_or(false)) free_the_id(context, plan, false);
     context.print_plan(planned_commands(plan, o));
@@ -292,8 +277,8 @@ int restore_container(const Context& context, const RestoreOptions& o) {
     return restore_detached(context, o, plan, begin);
   } catch (Error& error) {
     keep_log(context, error, id + ".restore.log");
-    const bool there = holders(plan.driver.target().root, id).contains(plan.driver.target().kind);
-    if (error.code != ErrorCode::verify_failed && !there) context.records.remove(plan.record);
+    if (error.code != ErrorCode::verify_failed && !holds(plan.driver.target(), id))
+      context.records.remove(plan.record);
     throw;
   }
 }
@@ -308,11 +293,7 @@ Action declare_restore(CLI::App& app) {
       ->type_name("DIR");
   app.add_option("--work-path,--work-dir", o->work_path, "directory for CRIU's logs")->type_name("DIR");
   add_switch(app, "-d,--detach", o->detach, "return when it runs again");
-  app.add_option("--pid-file", o->pid_file, "file to write the container's pid to")->type_name("FILE");
-  app.add_option("--log-path", o->log_path, "file for the container's output (default: its log goes on)")
-      ->type_name("FILE");
-  app.add_option("--console-socket", o->console_socket, "unix socket that receives the terminal")
-      ->type_name("SOCKET");
+  declare_launch_options(app, *o, " (default: its log goes on)");
   add_switch(app, "--tcp-established,--allow-open-tcp", o->opts.allow_open_tcp,
              "restore established TCP connections");
   add_switch(app, "--tcp-close", o->opts.tcp_close, "restore TCP sockets closed");
@@ -326,14 +307,7 @@ Action declare_restore(CLI::App& app) {
   add_switch(app, "--force", o->force, "restore although the bundle's config.json is another");
   app.add_option("ID", o->id,
                  "container; its newest checkpoint, or the new name with --from and --image-path");
-  return [o](Context& context) {
-    try {
-      return restore_container(context, *o);
-    } catch (Error& error) {
-      if (!o->detach.value_or(false) && !context.globals.dry_run) throw AttachedError(error);
-      throw;
-    }
-  };
+  return launching_action(o, [o](Context& context) { return restore_container(context, *o); });
 }
 
 }  // namespace ckpt

@@ -14,28 +14,17 @@ namespace {
 using nlohmann::json;
 using std::chrono::seconds;
 
-struct RunOptions {
-  std::string id;
+struct RunOptions : LaunchOptions {
   std::string bundle = ".";
-  std::optional<bool> detach;
-  std::optional<std::string> pid_file, log_path, console_socket;
 };
 
 Record new_record(const Context& context, const RunOptions& o, const Target& target, const Bundle& bundle,
                   bool terminal) {
-  Record record{.id = o.id,
-                .target = target,
-                .bundle = bundle.directory.string(),
-                .config_digest = digest_of(bundle.text),
-                .log_path = {},
-                .created = now_rfc3339(),
-                .terminal = terminal,
-                .attached = !o.detach.value_or(false),
-                .stdio_pipes = !terminal};
-  if (o.log_path)
-    record.log_path = absolute_path(*o.log_path).string();
-  else if (!record.attached && !o.console_socket)
-    record.log_path = context.default_log(o.id).string();
+  Record record = launch_record(context, o, target);
+  record.bundle = bundle.directory.string();
+  record.config_digest = digest_of(bundle.text);
+  record.terminal = terminal;
+  record.stdio_pipes = !terminal;
   return record;
 }
 
@@ -55,7 +44,8 @@ Launch plan_launch(const Context& context, const Record& record, const LaunchFil
 /// runsc destroys the metadata of a running container when it is asked to create its id again (facts 2.1), so
 /// no runtime is ever asked.
 void refuse_existing(const Driver& driver, const std::string& id) {
-  if (!holders(driver.target().root, id).contains(driver.target().kind)) return;
+  refuse_abbreviation(driver, id);
+  if (!holds(driver.target(), id)) return;
   throw Error(ErrorCode::conflict,
               fmt::format("container '{}' exists already in '{}'", id, driver.target().root))
       .with_runtime(std::string(driver.table().name))
@@ -116,19 +106,9 @@ Action declare_run(CLI::App& app) {
   app.add_option("-b,--bundle", o->bundle, "directory with config.json and the root file system (default: .)")
       ->type_name("DIR");
   add_switch(app, "-d,--detach", o->detach, "return when it runs; its output goes to its log");
-  app.add_option("--pid-file", o->pid_file, "file to write the container's pid to")->type_name("FILE");
-  app.add_option("--log-path", o->log_path, "file for the container's output")->type_name("FILE");
-  app.add_option("--console-socket", o->console_socket, "unix socket that receives the terminal")
-      ->type_name("SOCKET");
+  declare_launch_options(app, *o, "");
   app.add_option("ID", o->id, "name of the new container")->required();
-  return [o](Context& context) {
-    try {
-      return run_container(context, *o);
-    } catch (Error& error) {
-      if (!o->detach.value_or(false) && !context.globals.dry_run) throw AttachedError(error);
-      throw;
-    }
-  };
+  return launching_action(o, [o](Context& context) { return run_container(context, *o); });
 }
 
 }  // namespace ckpt

@@ -23,31 +23,29 @@ void get(const json& in, const char* key, std::optional<T>& value) {
   if (in.contains(key)) value = in[key].get<T>();
 }
 
+/// The options that are kept, with their names in ckpt.json.
+template <class Options, class Visit>
+void each_option(Options& o, const Visit& visit) {
+  visit("tcp_established", o.allow_open_tcp);
+  visit("skip_in_flight", o.skip_in_flight);
+  visit("link_remap", o.link_remap);
+  visit("file_locks", o.file_locks);
+  visit("ext_unix_sk", o.ext_unix_sk);
+  visit("shell_job", o.shell_job);
+  visit("manage_cgroups_mode", o.manage_cgroups);
+  visit("compression", o.compression);
+  visit("ghost_limit", o.ghost_limit);
+}
+
 json options_to_json(const CheckpointOpts& o) {
   json out = json::object();
-  put(out, "tcp_established", o.allow_open_tcp);
-  put(out, "skip_in_flight", o.skip_in_flight);
-  put(out, "link_remap", o.link_remap);
-  put(out, "file_locks", o.file_locks);
-  put(out, "ext_unix_sk", o.ext_unix_sk);
-  put(out, "shell_job", o.shell_job);
-  put(out, "manage_cgroups_mode", o.manage_cgroups);
-  put(out, "compression", o.compression);
-  put(out, "ghost_limit", o.ghost_limit);
+  each_option(o, [&](const char* name, const auto& value) { put(out, name, value); });
   return out;
 }
 
 CheckpointOpts options_from_json(const json& in) {
   CheckpointOpts o;
-  get(in, "tcp_established", o.allow_open_tcp);
-  get(in, "skip_in_flight", o.skip_in_flight);
-  get(in, "link_remap", o.link_remap);
-  get(in, "file_locks", o.file_locks);
-  get(in, "ext_unix_sk", o.ext_unix_sk);
-  get(in, "shell_job", o.shell_job);
-  get(in, "manage_cgroups_mode", o.manage_cgroups);
-  get(in, "compression", o.compression);
-  get(in, "ghost_limit", o.ghost_limit);
+  each_option(o, [&](const char* name, auto& value) { get(in, name, value); });
   return o;
 }
 

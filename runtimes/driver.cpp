@@ -143,11 +143,11 @@ Dialect Driver::dialect(const std::string& verb) const {
 }
 
 std::optional<ContainerState> Driver::state(const std::string& id) const {
-  if (!holders(target_.root, id).contains(target_.kind)) return std::nullopt;
+  if (!holds(target_, id)) return std::nullopt;
   const Command asked = command("state", {id});
   const Result result = runner_.run(asked);
   if (!result.ok()) {
-    if (!holders(target_.root, id).contains(target_.kind)) return std::nullopt;
+    if (!holds(target_, id)) return std::nullopt;
     throw failure(fmt::format("cannot read the state of '{}'", id), asked, result);
   }
   std::vector<ContainerState> states = parse_states(result.out, target_.path);
@@ -176,9 +176,16 @@ std::vector<pid_t> Driver::processes(const std::string& id) const {
   return pids;
 }
 
+bool Driver::resume_if_paused(const std::string& id) const {
+  const auto now = state(id);
+  if (!now || now->status != "paused") return false;
+  resume(id);
+  return true;
+}
+
 void Driver::remove(const std::string& id, bool force) const {
   // runsc would take an id that it does not have for an abbreviation of another.
-  if (!table().shares_host_kernel && !holders(target_.root, id).contains(target_.kind)) return;
+  if (!table().shares_host_kernel && !holds(target_, id)) return;
   do_verb("delete", force ? Argv{"--force", id} : Argv{id});
 }
 

@@ -53,6 +53,8 @@ class Driver {
   std::vector<pid_t> processes(const std::string& id) const;
   void pause(const std::string& id) const { do_verb("pause", {id}); }
   void resume(const std::string& id) const { do_verb("resume", {id}); }
+  /// After a pause of which it is not known whether it took effect. False when it was not paused.
+  bool resume_if_paused(const std::string& id) const;
   void kill(const std::string& id, const std::string& signal) const { do_verb("kill", {id, signal}); }
   /// `force` also removes a running, paused or half-made container, and one that is gone.
   void remove(const std::string& id, bool force) const;

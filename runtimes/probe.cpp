@@ -68,9 +68,10 @@ std::string version_word(std::string_view text) {
 }  // namespace
 
 std::string Prober::answer(const std::string& path, const Argv& args) {
-  const json id = identity(path);
   const fs::path file = file_for(cache_, path);
-  json known = remembered(file, id);
+  const json id = identity(path);
+  json& known = known_[path];
+  if (!known.is_object() || known["identity"] != id) known = remembered(file, id);
   const std::string key = shell_quote(args);
   if (known["answers"].contains(key)) return known["answers"][key];
   const Result result =

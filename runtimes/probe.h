@@ -1,9 +1,11 @@
 // What an installed binary can do: asked from itself, once per binary (path, size, mtime), and remembered.
 #pragma once
 #include <filesystem>
+#include <map>
 #include <string>
 
 #include "runtimes/help.h"
+#include "runtimes/json.h"
 #include "runtimes/runtime.h"
 #include "runtimes/spawn.h"
 
@@ -26,6 +28,7 @@ class Prober {
 
   Runner& runner_;
   std::filesystem::path cache_;
+  std::map<std::string, nlohmann::json> known_;  ///< by path of the binary: read once in a process
 };
 
 /// "4.1.1" >= 4.1: compares the leading numbers. False for a text without numbers.

@@ -79,8 +79,7 @@ json read_json(const fs::path& path) {
 }  // namespace
 
 fs::path Records::directory(RuntimeKind kind, const std::string& root, const std::string& id) const {
-  const std::string name = std::string(table_of(kind).name) + "-" + digest_of(root).substr(0, 8);
-  return base_ / name / id;
+  return base_ / directory_of_root(kind, root) / id;
 }
 
 std::optional<Record> Records::load(RuntimeKind kind, const std::string& root, const std::string& id) const {
@@ -150,6 +149,22 @@ void Records::mark_stopping(const Record& record, const std::string& checkpoint)
     ::unlink(file.c_str());
   else
     write_file_atomic(file, json{{"checkpoint", checkpoint}}.dump());
+}
+
+void Records::note_lost_output(const Record& record, const std::string& why) const {
+  try {
+    write_file_atomic(directory(record) / "lost-output", fmt::format("since {}: {}", now_rfc3339(), why));
+  } catch (const Error&) {
+    // The state directory is full as well; the log's own gap remains the only trace.
+  }
+}
+
+std::string Records::lost_output(const Record& record) const {
+  return read_file(directory(record) / "lost-output").value_or("");
+}
+
+std::string directory_of_root(RuntimeKind kind, const std::string& root) {
+  return fmt::format("{}-{}", table_of(kind).name, digest_of(root).substr(0, 8));
 }
 
 bool monitor_alive(const Record& record) {

@@ -1,6 +1,7 @@
 // What ckpt remembers of a container it started: one directory per container under STATE/containers.
 //   record.json  how it was started and by what     exit.json      how it ended, written by its monitor
 //   bundle/      our copy of the configuration      stopping.json  a checkpoint is about to stop it
+//   lost-output  since when its log has a gap, and why
 #pragma once
 #include <sys/types.h>
 
@@ -58,10 +59,18 @@ class Records {
   /// clears it.
   void mark_stopping(const Record& record, const std::string& checkpoint) const;
 
+  /// Part of its output could not be written to its log, because of `why`. Never throws: there is nobody to
+  /// catch it.
+  void note_lost_output(const Record& record, const std::string& why) const;
+  /// "since 2026-11-21T20:48:22Z: no space left on device"; empty when nothing was lost.
+  std::string lost_output(const Record& record) const;
+
  private:
   std::filesystem::path base_;
 };
 
+/// RUNTIME-<hash of root>: the directory in which ckpt keeps what it has of that root's containers.
+std::string directory_of_root(RuntimeKind kind, const std::string& root);
 bool monitor_alive(const Record& record);
 /// Waits for the monitor to have written the end and gone. False when `milliseconds` passed.
 bool wait_for_monitor(const Record& record, int milliseconds);

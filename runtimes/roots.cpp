@@ -89,6 +89,10 @@ std::set<RuntimeKind> holders(const std::string& root, const std::string& id) {
   return kinds;
 }
 
+bool holds(const Target& target, const std::string& id) {
+  return holders(target.root, id).contains(target.kind);
+}
+
 std::optional<std::string> confusable_sandbox(const std::string& root, const std::string& id) {
   std::error_code error;
   for (fs::directory_iterator it(root, error), end; !error && it != end; it.increment(error)) {

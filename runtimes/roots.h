@@ -27,6 +27,9 @@ std::vector<Root> known_roots(const std::vector<std::string>& extra, const std::
 /// runsc ROOT/ID_sandbox:SANDBOX.state.
 std::set<RuntimeKind> holders(const std::string& root, const std::string& id);
 
+/// Whether the root of `target` holds `id` in the form of its runtime.
+bool holds(const Target& target, const std::string& id);
+
 /// A container of gVisor whose id begins with `id` or is the beginning of it. runsc takes an id for an
 /// abbreviation of a longer one: beside `web-2` it finds no `web` ("ambiguous"), and without a `web` it
 /// deletes `web-2` in its place.

@@ -313,12 +313,6 @@ std::string describe(const Outcome& outcome) {
                     outcome);
 }
 
-int shell_status(const Outcome& outcome) {
-  return std::visit(Overloaded{[](NotStarted) { return 127; }, [](Exited o) { return o.status; },
-                               [](Killed o) { return 128 + o.signal; }},
-                    outcome);
-}
-
 std::string shell_quote(const Argv& argv) {
   Argv words;
   for (const std::string& word : argv) words.push_back(quote_word(word));

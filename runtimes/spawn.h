@@ -98,8 +98,6 @@ class SystemRunner : public Runner {
 
 /// "exited with status 1", "was killed by SIGKILL", "could not be started: no such file or directory".
 std::string describe(const Outcome& outcome);
-/// The shell's status of a child: n, or 128 + signal; 127 when it was not started.
-int shell_status(const Outcome& outcome);
 /// One line that a POSIX shell reads back as the same argv.
 std::string shell_quote(const Argv& argv);
 /// Starts `command` with its own session and does not wait; the pid. Only its streams and env are used.

@@ -80,7 +80,6 @@ void check_shape(const json& spec, const std::string& name) {
 void check_types(const json& spec) {
   wants_terminal(spec);
   makes_network_namespace(spec);
-  has_private_pid_namespace(spec);
   bind_mounts(spec);
   for (const char* type : {"pid", "network"})
     if (const json* entry = namespace_of(spec, type)) entry->value("path", "");
@@ -138,11 +137,6 @@ bool wants_terminal(const json& spec) {
 
 bool makes_network_namespace(const json& spec) {
   const json* entry = namespace_of(spec, "network");
-  return entry != nullptr && entry->value("path", "").empty();
-}
-
-bool has_private_pid_namespace(const json& spec) {
-  const json* entry = namespace_of(spec, "pid");
   return entry != nullptr && entry->value("path", "").empty();
 }
 

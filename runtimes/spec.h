@@ -34,7 +34,6 @@ nlohmann::json prepare_spec(nlohmann::json spec, const std::filesystem::path& bu
 bool wants_terminal(const nlohmann::json& spec);
 /// A network namespace that the runtime makes anew (no path): runc cannot restore connections into it.
 bool makes_network_namespace(const nlohmann::json& spec);
-bool has_private_pid_namespace(const nlohmann::json& spec);
 
 struct BindMount {
   std::string source, destination;

@@ -99,19 +99,6 @@ void set_nonblocking(const Fd& fd) {
   ::fcntl(fd.get(), F_SETFL, ::fcntl(fd.get(), F_GETFL) | O_NONBLOCK);
 }
 
-/// With both of them, runsc could reach one of the two no more.
-void refuse_abbreviation(const Driver& driver, const std::string& id) {
-  if (driver.table().shares_host_kernel) return;
-  const auto other = confusable_sandbox(driver.target().root, id);
-  if (!other) return;
-  throw Error(ErrorCode::conflict,
-              fmt::format("'{}' and the container '{}' cannot both be: runsc takes the shorter id for an "
-                          "abbreviation of the longer one",
-                          id, *other))
-      .with_runtime("runsc")
-      .with_hint("choose an id that is not the beginning of the other, or another --root");
-}
-
 }  // namespace
 
 /// The container's three streams, either pipes or one terminal.
@@ -236,10 +223,9 @@ void Supervisor::run_step(const Launch::Step& step) {
 }
 
 pid_t Supervisor::bring_up() {
-  refuse_abbreviation(driver_, record_.id);
   open_streams();
   // What is there already is somebody else's: it must not be undone.
-  if (holders(driver_.target().root, record_.id).contains(driver_.target().kind))
+  if (holds(driver_.target(), record_.id))
     throw Error(ErrorCode::conflict, fmt::format("container '{}' exists already", record_.id));
   throw_if_interrupted();
   try {
@@ -303,7 +289,7 @@ void Supervisor::undo() {
 /// orphans to reap.
 void Supervisor::remove_remains() {
   const Target& target = driver_.target();
-  if (!driver_.table().shares_host_kernel && !holders(target.root, record_.id).contains(target.kind)) return;
+  if (!driver_.table().shares_host_kernel && !holds(target, record_.id)) return;
   Command command = driver_.command("delete", {"--force", record_.id});
   command.watch = [this]() -> std::optional<std::string> {
     reap_others();
@@ -340,15 +326,19 @@ void Supervisor::deliver(int stream, std::string_view data) {
     if (launch_.is_restore && early.size() > kEarlyLimit) flush_early();
     return;
   }
-  if (streams_->log) write_all(streams_->log.get(), data);
+  keep(stream, data);
+}
+
+/// A log that cannot be written must not stop the container; who reads the log is told of the gap.
+void Supervisor::keep(int stream, std::string_view data) {
+  if (streams_->log && !write_all(streams_->log.get(), data) && !std::exchange(lost_output_, true))
+    records_.note_lost_output(record_, errno_text(errno));
   if (record_.attached) write_all(stream, data);
 }
 
 void Supervisor::flush_early() {
   for (const int stream : {1, 2}) {
-    const std::string early = std::exchange(early_.at(static_cast<std::size_t>(stream) - 1), {});
-    if (streams_->log) write_all(streams_->log.get(), early);
-    if (record_.attached) write_all(stream, early);
+    keep(stream, std::exchange(early_.at(static_cast<std::size_t>(stream) - 1), {}));
   }
 }
 

@@ -61,6 +61,7 @@ class Supervisor {
   void pump(int fd, int stream);
   void deliver(int stream, std::string_view data);
   void flush_early();
+  void keep(int stream, std::string_view data);
   void relay_stdin();
   void forward(int signal);
   void remove_remains();
@@ -76,7 +77,8 @@ class Supervisor {
   /// Output while `running_` is false, of stdout and stderr: the runtime's words, in a restore perhaps the
   /// container's.
   std::array<std::string, 2> early_;
-  bool running_ = false;  ///< created, or restored: what arrives now is the container's
+  bool lost_output_ = false;  ///< the log could not be written, and that is on record
+  bool running_ = false;      ///< created, or restored: what arrives now is the container's
   std::optional<int> wait_status_;
 };
 

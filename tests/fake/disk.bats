@@ -95,3 +95,28 @@ unharmed() {
   run --separate-stderr to_closed list
   ends 0
 }
+@test "a disk that fills up behind a dump that stopped the container: what was dumped is kept and named" {
+  mount_small 256k "$T/small"
+  run_container c
+  do_at checkpoint after gate
+  start --store "$T/small" checkpoint --link-remap c
+  await at_gate checkpoint
+  head -c 1M /dev/zero >"$T/small/fill" 2>/dev/null || true
+  open_gate checkpoint
+  finish
+  ends 1
+  says "o space left on device" "what was dumped is kept in '$T/small/checkpoints/c/."
+  same 1 "$(find "$T/small/checkpoints/c" -name inventory.img | wc -l)"
+}
+@test "a log that cannot be written: the container runs on, and logs tells of the gap" {
+  mount_small 4k "$T/small"
+  head -c 1M /dev/zero >"$T/small/fill" 2>/dev/null || true
+  go run -d --log-path "$T/small/c.log" -b "$BUNDLE" c
+  ends 0
+  is_now c running
+  await lost_output
+  go logs c
+  ends 0
+  says "part of the output of 'c' could not be written to '$T/small/c.log' since 20" "no space left on device"
+}
+lost_output() { [ -n "$(find "$CKPT_STATE_DIR/containers" -name lost-output)" ]; }

@@ -85,6 +85,9 @@ leave_place() {
       if [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = fake-container ]; then kill -KILL "$pid" || true; fi
     done <"$FAKE_DIR/pids"
   fi
+  for pid in $(cat "$FAKE_DIR"/at/* 2>/dev/null); do
+    case $(readlink "/proc/$pid/exe") in */fake-runtime*) kill -KILL "$pid" || true ;; esac
+  done
   for pid in $(monitors); do await gone "$pid"; done
 }
 

@@ -144,13 +144,10 @@ TEST_CASE("spec: terminal and namespaces are read") {
   CHECK_FALSE(wants_terminal(spec));
   spec["process"]["terminal"] = true;
   CHECK(wants_terminal(spec));
-  CHECK(has_private_pid_namespace(spec));
   CHECK_FALSE(makes_network_namespace(spec));
   spec["linux"]["namespaces"] = {{{"type", "network"}}, {{"type", "pid"}, {"path", "/proc/1/ns/pid"}}};
   CHECK(makes_network_namespace(spec));
-  CHECK_FALSE(has_private_pid_namespace(spec));
   CHECK_FALSE(makes_network_namespace(minimal()));
-  CHECK_FALSE(has_private_pid_namespace(minimal()));
 }
 
 TEST_CASE("spec: bind mounts are those of type or option bind") {

@@ -1,0 +1,199 @@
+// The steps of a checkpoint.
+#include "commands/checkpoint_dump.h"
+
+#include <sys/utsname.h>
+
+#include "commands/criu.h"
+#include "commands/recovery.h"
+#include "images/criu_images.h"
+#include "runtimes/criu_log.h"
+#include "runtimes/fs.h"
+#include "runtimes/interrupt.h"
+#include "runtimes/json.h"
+#include "runtimes/spec.h"
+
+namespace ckpt {
+namespace {
+
+using nlohmann::json;
+
+double seconds_since(std::chrono::steady_clock::time_point begin) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+/// What a complete dump has: CRIU writes inventory.img last of all, runsc checkpoint.img.
+void require_complete(const CheckpointPlan& plan, const fs::path& images) {
+  const char* last = plan.driver().table().uses_criu ? "inventory.img" : "checkpoint.img";
+  std::error_code error;
+  if (fs::file_size(images / last, error) > 0 && !error) return;
+  throw Error(ErrorCode::runtime_failed, fmt::format("{} reported success, but the image of '{}' has no {}",
+                                                     plan.driver().table().name, plan.id(), last));
+}
+
+Manifest describe_image(const CheckpointPlan& plan, const StagedImage& image) {
+  utsname names = {};
+  ::uname(&names);
+  const Driver& driver = plan.driver();
+  const std::optional<Record>& record = plan.found.record;
+  Manifest m;
+  m.id = plan.id();
+  m.target = driver.target();
+  m.runtime_version = driver.version();
+  m.criu_version = plan.criu_version;
+  m.bundle = record ? record->bundle : plan.state.bundle;
+  m.log_path = record ? record->log_path : "";
+  m.created = now_rfc3339();
+  m.kernel = names.release;
+  m.arch = names.machine;
+  m.images = image.images();
+  m.leave_running = !plan.stop;
+  m.guarantee = plan.stop && !plan.publish_first ? "stopped-by-dump" : "published-first";
+  m.options = plan.opts;
+  m.config_digest = record ? record->config_digest : digest_of(plan.config);
+  m.terminal = record ? record->terminal : plan.findings.stdio[0] == "tty";
+  if (record && record->stdio_pipes)
+    m.stdio = {"pipe", "pipe", "pipe"};
+  else if (!record && driver.table().shares_host_kernel)
+    m.stdio = {plan.findings.stdio[0], plan.findings.stdio[1], plan.findings.stdio[2]};
+  return m;
+}
+
+}  // namespace
+
+void Undo::run(Error& error) {
+  const HoldInterrupts hold;
+  for (; !steps_.empty(); steps_.pop_back()) {
+    try {
+      steps_.back().second();
+    } catch (const Error& failed) {
+      error.message += fmt::format("; and could not {}: {}", steps_.back().first, failed.message);
+    }
+  }
+}
+
+void Dump::prepare(ContainerLock& lock) {
+  lock.note(note_text("checkpoint", {.staging = image_.directory().string(),
+                                     .scratch = scratch_.string(),
+                                     .paused = plan_.pause,
+                                     .stops = plan_.stop && !plan_.publish_first}));
+  make_private_dirs(scratch_);
+  write_criu_config(scratch_ / "criu.conf", plan_.delivery);
+  image_.create();
+  make_private_dirs(work_dir_);
+  // Beside the images; checkpointctl reads this name too.
+  if (!plan_.config.empty()) write_file_atomic(image_.directory() / "spec.dump", plan_.config);
+}
+
+void Dump::pause() {
+  paused_ = Clock::now();
+  if (!plan_.pause) return;
+  undo_.add(fmt::format("resume '{}'", plan_.id()), [this] { plan_.driver().resume_if_paused(plan_.id()); });
+  plan_.driver().pause(plan_.id());
+}
+
+/// So that its monitor does not report an exit.
+void Dump::mark_stopping() {
+  if (!plan_.stop || !plan_.found.record) return;
+  undo_.add("clear the stop mark", [this] { context_.records.mark_stopping(*plan_.found.record, ""); });
+  context_.records.mark_stopping(*plan_.found.record, image_.name());
+}
+
+/// A dump that has stopped the container is published whatever signal came, and kept whatever happens: it is
+/// all that is left of it.
+void Dump::dump() {
+  throw_if_interrupted();
+  const Command command = dump_command(context_, plan_, scratch_);
+  const Result result = plan_.driver().runner().run(command);
+  runtime_ = result.seconds;
+  if (!result.ok()) {
+    Error error = plan_.driver().failure(fmt::format("checkpoint of '{}' failed", plan_.id()), command,
+                                         result, scratch_ / "runtime.log");
+    explain_by_log(error, work_dir_ / "dump.log");
+    keep_log(context_, error, plan_.id() + ".dump.log");
+    throw error;
+  }
+  const bool goes_on = !plan_.stop || plan_.publish_first;
+  if (goes_on) throw_if_interrupted();
+  require_complete(plan_, image_.runtime_images());
+  if (!goes_on) image_.keep();
+  frozen_ = frozen_seconds(work_dir_ / "stats-dump").value_or(runtime_);
+}
+
+void Dump::publish() {
+  const auto begin = Clock::now();
+  manifest_ = describe_image(plan_, image_);
+  manifest_.files = files_below(image_.directory());
+  manifest_.seconds = {{"runtime", runtime_}};
+  image_.publish(manifest_, true);
+  publish_ = seconds_since(begin);
+  undo_.forget();
+}
+
+json Dump::take(ContainerLock& lock) {
+  const ScopedTree scratch(context_.scratch());
+  scratch_ = scratch.path();
+  try {
+    prepare(lock);
+    pause();
+    mark_stopping();
+    dump();
+    publish();
+  } catch (Error& error) {
+    undo_.run(error);
+    if (image_.kept())
+      error.message += fmt::format("; what was dumped is kept in '{}'", image_.directory().string());
+    throw;
+  } catch (const std::exception& error) {
+    Error wrapped(ErrorCode::runtime_failed,
+                  fmt::format("checkpoint of '{}' failed: {}", plan_.id(), error.what()));
+    undo_.run(wrapped);
+    if (image_.kept())
+      wrapped.message += fmt::format("; what was dumped is kept in '{}'", image_.directory().string());
+    throw wrapped;
+  }
+  if (plan_.stop) stop_container();
+  if (plan_.pause) frozen_ = seconds_since(paused_);
+  return result();
+}
+
+/// The checkpoint is safe; when the container cannot be removed it goes on, and the user is told.
+void Dump::delete_published() {
+  try {
+    plan_.driver().remove(plan_.id(), true);
+  } catch (Error& error) {
+    error.message = fmt::format("'{}' is taken, but the container could not be stopped: {}", image_.name(),
+                                error.message);
+    if (plan_.pause) undo_.add("resume it", [this] { plan_.driver().resume(plan_.id()); });
+    undo_.run(error);
+    throw error;
+  }
+}
+
+/// Its monitor must have drained the output and gone, before a restore may write the same log.
+void Dump::stop_container() {
+  const HoldInterrupts hold;
+  if (plan_.publish_first) delete_published();
+  if (!plan_.found.record) return;
+  const Record& record = *plan_.found.record;
+  wait_for_monitor(record, 10'000);
+  if (!context_.records.exit(record))
+    context_.records.save_exit(record,
+                               {.status = std::nullopt, .finished = now_rfc3339(), .checkpointed_to = {}});
+}
+
+/// Frozen: from the pause to the container's end, else what CRIU says, else (runsc) the whole dump.
+json Dump::result() const {
+  std::uint64_t bytes = 0;
+  for (const ImageFile& file : manifest_.files) bytes += file.size;
+  return {
+      {"id", plan_.id()},
+      {"name", image_.name()},
+      {"runtime", plan_.driver().table().name},
+      {"image", image_.final_directory().string()},
+      {"bytes", bytes},
+      {"leave_running", !plan_.stop},
+      {"gpu", {{"strategy", "none"}, {"pids", json::array()}}},
+      {"seconds", {{"frozen", frozen_}, {"freeze_gpu", 0.0}, {"runtime", runtime_}, {"publish", publish_}}}};
+}
+
+}  // namespace ckpt
