@@ -243,3 +243,14 @@ status_is() { [ "$(ckpt state "$1" | jq -r .status)" = "$2" ]; }
   printf '#!/bin/sh\nkill -SEGV $$\n' >"$T/bin/odd"
   refuses 1 runtime-failed "was killed by SIGSEGV" -- --runtime-path "$T/bin/odd" checkpoint c
 }
+@test "an id that gVisor would take for an abbreviation: --replace removes nothing for it, --dry-run says so" {
+  runtime=runsc run_container web
+  take_checkpoint web
+  runtime=runsc run_container other
+  cp "$ROOT/web_sandbox:web.state" "$ROOT/web-2_sandbox:web-2.state"
+  forget_calls
+  refuses 5 conflict "'web' and the container 'web-2' cannot both be" -- restore -d --replace web
+  refuses 5 conflict "'web' and the container 'web-2' cannot both be" -- restore -d --replace --dry-run web
+  refuses 5 conflict "'web-22' and the container 'web' cannot both be" -- run -d --dry-run --runtime runsc -b "$BUNDLE" web-22
+  same "" "$(verbs | tr ' ' '\n' | grep -E 'delete|restore|create')"
+}
