@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "helpers.h"
+
 const char kHelpText[] =
     "ckpt's cuda-checkpoint: freezes and thaws the CUDA state of processes.\n"
     "\n"
@@ -43,13 +45,6 @@ static _Noreturn void __attribute__((format(printf, 1, 2))) wrong(const char* fo
   fputs("; see cuda-checkpoint --help\n", stderr);
   va_end(values);
   exit(kWrongUse);
-}
-
-void* grow(void* array, size_t count, size_t size) {
-  void* grown = realloc(array, count * size);
-  if (grown != NULL) return grown;
-  fputs("cuda-checkpoint: out of memory\n", stderr);
-  exit(1);
 }
 
 // ---- values

@@ -33,6 +33,3 @@ extern const char kHelpText[];
 
 // Says on stderr what is wrong and exits with kWrongUse.
 void parse_arguments(struct arguments* arguments, char** argv);
-
-// calloc and realloc that end the program when there is no memory.
-void* grow(void* array, size_t count, size_t size);

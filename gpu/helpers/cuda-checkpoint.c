@@ -6,6 +6,7 @@
 //
 // It keeps the signals' defaults: SIGTERM ends it even while the driver hangs, and leaves each process in the
 // state it is in. Who sends it asks for --get-state afterwards.
+#include <errno.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,7 +14,10 @@
 #include <string.h>
 
 #include "arguments.h"
+#include "helpers.h"
 #include "libcuda.h"
+
+const char kProgram[] = "cuda-checkpoint";
 
 enum { kText = 512 };
 
@@ -221,7 +225,7 @@ static int perform(const struct cuda* cuda, const struct arguments* arguments) {
 
 static int flushed(void) {
   if (fflush(stdout) == 0 && !ferror(stdout)) return 1;
-  perror("cuda-checkpoint: cannot write the answer");
+  fprintf(stderr, "cuda-checkpoint: cannot write the answer: %s\n", reason(errno));
   return 0;
 }
 

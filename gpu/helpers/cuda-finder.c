@@ -17,18 +17,15 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "helpers.h"
+
+const char kProgram[] = "cuda-finder";
+
 enum { kWriteFailed = 1, kWrongUse = 2, kNoProc = 3, kPath = 4096 };
 
 static const char kDevices[] = "/dev/nvidia";
 
 // ---- what grows
-
-static void* grow(void* array, size_t count, size_t size) {
-  void* grown = realloc(array, count * size);
-  if (grown != NULL) return grown;
-  fputs("cuda-finder: out of memory\n", stderr);
-  exit(kNoProc);
-}
 
 struct devices {
   char** paths;
@@ -117,8 +114,7 @@ static int has_vanished(int error) {
 }
 
 static void note_unreadable(const char* proc, int pid, int error) {
-  fprintf(stderr, "cuda-finder: cannot read '%s/%d/fd': %s; it may hold devices\n", proc, pid,
-          strerror(error));
+  fprintf(stderr, "cuda-finder: cannot read '%s/%d/fd': %s; it may hold devices\n", proc, pid, reason(error));
 }
 
 // The name of an entry of DIRECTORY, NULL at its end or, with errno set, when it cannot be read on.
@@ -193,7 +189,7 @@ static size_t read_pids(DIR* proc, int** pids) {
 }
 
 static _Noreturn void no_proc(const char* proc) {
-  fprintf(stderr, "cuda-finder: cannot read '%s': %s\n", proc, strerror(errno));
+  fprintf(stderr, "cuda-finder: cannot read '%s': %s\n", proc, reason(errno));
   exit(kNoProc);
 }
 
@@ -219,6 +215,6 @@ int main(int argc, char** argv) {
   }
   look_at_all(named ? argv[2] : "/proc");
   if (fflush(stdout) == 0 && !ferror(stdout)) return 0;
-  fprintf(stderr, "cuda-finder: cannot write: %s\n", strerror(errno));
+  fprintf(stderr, "cuda-finder: cannot write: %s\n", reason(errno));
   return kWriteFailed;
 }
