@@ -229,8 +229,7 @@ static int flushed(void) {
   return 0;
 }
 
-// The driver wants to be initialised for a restore; of the other functions its documentation says so on and
-// off.
+// CUDA's documentation asks for cuInit before a restore; the other calls may answer "not initialized" too.
 static int operate(const struct cuda* cuda, const struct arguments* arguments) {
   if (arguments->pair_count > 0) cuda_require(cuda, kDeviceMapVersion, "--device-map", "580");
   cuda_init(cuda);
