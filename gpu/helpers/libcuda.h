@@ -21,7 +21,7 @@ enum {
   CUDA_ERROR_COMPAT_NOT_SUPPORTED_ON_DEVICE = 804,
 };
 
-// The last two only with storage of one's own (drivers 610 and newer), which we do not use but may meet.
+// The last two, of CUDA 13.4, only with storage of one's own, which we do not use but may meet.
 typedef enum {
   CU_PROCESS_STATE_RUNNING = 0,
   CU_PROCESS_STATE_LOCKED = 1,
