@@ -15,6 +15,7 @@ const std::vector<VerbRow>& verbs() {
       {"exec", "run a command in a container", true, declare_exec},
       {"kill", "send a signal to a container", true, declare_kill},
       {"delete", "remove a container", true, declare_delete},
+      {"gpu-detect", "the host's GPUs, or whether a container uses them", false, declare_gpu_detect},
   };
   return rows;
 }

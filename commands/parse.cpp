@@ -1,4 +1,4 @@
-// Durations, choices, suggestions, signals.
+// Durations, choices, signals.
 #include "commands/parse.h"
 
 #include <fmt/format.h>
@@ -8,27 +8,11 @@
 
 #include <algorithm>
 #include <charconv>
-#include <numeric>
 
 #include "runtimes/error.h"
 
 namespace ckpt {
 namespace {
-
-/// Levenshtein's distance with neighbouring letters swapped as one edit.
-std::size_t distance(std::string_view a, std::string_view b) {
-  std::vector<std::vector<std::size_t>> d(a.size() + 1, std::vector<std::size_t>(b.size() + 1));
-  for (std::size_t i = 0; i <= a.size(); ++i) d[i][0] = i;
-  std::iota(d[0].begin(), d[0].end(), 0);
-  for (std::size_t i = 1; i <= a.size(); ++i)
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      d[i][j] =
-          std::min({d[i - 1][j] + 1, d[i][j - 1] + 1, d[i - 1][j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1)});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-        d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 1);
-    }
-  return d[a.size()][b.size()];
-}
 
 std::string upper(std::string text) {
   for (char& c : text) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
@@ -49,23 +33,6 @@ std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
                                                       : -1;
   if (factor < 0) return std::nullopt;
   return std::chrono::milliseconds(static_cast<long long>(number * factor));
-}
-
-std::vector<std::string> suggestions(std::string_view word, const std::vector<std::string>& choices) {
-  const std::size_t allowed = word.size() <= 3 ? 1 : 2;
-  std::vector<std::pair<std::size_t, std::string>> near;
-  for (const std::string& choice : choices)
-    if (const std::size_t d = distance(word, choice); d <= allowed) near.emplace_back(d, choice);
-  std::sort(near.begin(), near.end());
-  std::vector<std::string> result;
-  for (const auto& [d, choice] : near)
-    if (result.size() < 3) result.push_back(choice);
-  return result;
-}
-
-std::string did_you_mean(std::string_view word, const std::vector<std::string>& choices) {
-  const std::vector<std::string> near = suggestions(word, choices);
-  return near.empty() ? "" : fmt::format("; did you mean '{}'?", fmt::join(near, "' or '"));
 }
 
 std::string not_one_of(const std::string& value, const std::vector<std::string>& choices) {

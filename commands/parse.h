@@ -6,16 +6,14 @@
 #include <string_view>
 #include <vector>
 
+#include "runtimes/suggest.h"
+
 namespace ckpt {
 
 /// 500ms, 30s, 5m, 2h; a plain number is seconds. nullopt for anything else.
 std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);
 /// Empty when `value` is among `choices`, else "'nope' is not one of soft, full; did you mean 'soft'?".
 std::string not_one_of(const std::string& value, const std::vector<std::string>& choices);
-/// At most three of `choices` within two edits (one for words up to three letters), nearest first.
-std::vector<std::string> suggestions(std::string_view word, const std::vector<std::string>& choices);
-/// "; did you mean 'a' or 'b'?" or nothing.
-std::string did_you_mean(std::string_view word, const std::vector<std::string>& choices);
 /// KILL, SIGKILL, kill or 9 as KILL. Throws Error(usage).
 std::string parse_signal(const std::string& text);
 

@@ -1,0 +1,187 @@
+// The rules by which a spec is said to use GPUs, each with the place where it holds.
+#include "gpu/spec_gpus.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+
+#include "runtimes/json.h"
+
+namespace ckpt {
+namespace {
+
+using nlohmann::json;
+using Reasons = std::vector<GpuReason>;
+
+constexpr std::string_view kVisible = "NVIDIA_VISIBLE_DEVICES=";
+constexpr std::string_view kCdiAnnotation = "cdi.k8s.io/";
+constexpr std::array<std::string_view, 4> kHooks{"nvidia-container-runtime-hook", "nvidia-container-toolkit",
+                                                 "nvidia-ctk", "nvidia-cdi-hook"};
+
+/// The member of that name; a null value for what is no object or has none.
+const json& member(const json& object, const std::string& name) {
+  static const json none;
+  if (!object.is_object()) return none;
+  const auto found = object.find(name);
+  return found == object.end() ? none : *found;
+}
+
+/// Empty for what is no text.
+std::string_view text(const json& value) {
+  const auto* string = value.get_ptr<const json::string_t*>();
+  return string == nullptr ? std::string_view() : *string;
+}
+
+bool all_digits(std::string_view word) {
+  return !word.empty() && std::all_of(word.begin(), word.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+/// Calls back with each entry of a list and its index; nothing happens for what is no list.
+template <class F>
+void each(const json& list, F&& action) {
+  if (!list.is_array()) return;
+  for (std::size_t i = 0; i < list.size(); ++i) action(list[i], i);
+}
+
+std::vector<std::string_view> words(std::string_view list) {
+  std::vector<std::string_view> found;
+  for (std::size_t begin = 0; begin <= list.size();) {
+    const std::size_t end = std::min(list.find(',', begin), list.size());
+    std::string_view word = list.substr(begin, end - begin);
+    begin = end + 1;
+    while (!word.empty() && word.front() == ' ') word.remove_prefix(1);
+    while (!word.empty() && word.back() == ' ') word.remove_suffix(1);
+    if (!word.empty()) found.push_back(word);
+  }
+  return found;
+}
+
+void devices(const json& spec, Reasons& reasons) {
+  each(member(member(spec, "linux"), "devices"), [&](const json& entry, std::size_t i) {
+    const bool plain = entry.is_string();
+    const std::string_view path = plain ? text(entry) : text(member(entry, "path"));
+    const std::string place = fmt::format("linux.devices[{}]{}", i, plain ? "" : ".path");
+    if (!plain && is_nvidia_device(path)) reasons.push_back({"device", place, std::string(path)});
+    if (is_nvidia_cdi_name(path)) reasons.push_back({"cdi-device", place, std::string(path)});
+  });
+}
+
+bool is_bind(const json& mount) {
+  bool bind = text(member(mount, "type")) == "bind";
+  each(member(mount, "options"), [&](const json& option, std::size_t) {
+    bind = bind || text(option) == "bind" || text(option) == "rbind";
+  });
+  return bind;
+}
+
+void mounts(const json& spec, Reasons& reasons) {
+  each(member(spec, "mounts"), [&](const json& mount, std::size_t i) {
+    if (!is_bind(mount)) return;
+    for (const char* end : {"source", "destination"}) {
+      const std::string_view path = text(member(mount, end));
+      if (!is_nvidia_device(path)) continue;
+      reasons.push_back({"mount", fmt::format("mounts[{}].{}", i, end), std::string(path)});
+      return;
+    }
+  });
+}
+
+void annotations(const json& spec, Reasons& reasons) {
+  const json& all = member(spec, "annotations");
+  if (!all.is_object()) return;
+  for (const auto& [key, value] : all.items()) {
+    if (!key.starts_with(kCdiAnnotation) || key.size() == kCdiAnnotation.size()) continue;
+    const std::vector<std::string_view> names = words(text(value));
+    if (std::any_of(names.begin(), names.end(), is_nvidia_cdi_name))
+      reasons.push_back(
+          {"cdi-annotation", fmt::format("annotations[\"{}\"]", key), std::string(text(value))});
+  }
+}
+
+void environment(const json& spec, Reasons& reasons) {
+  std::optional<GpuReason> last;  // of several, runtimes and NVIDIA's hook take the last
+  each(member(member(spec, "process"), "env"), [&](const json& entry, std::size_t i) {
+    const std::string_view variable = text(entry);
+    if (!variable.starts_with(kVisible)) return;
+    last.reset();
+    const std::string_view value = variable.substr(kVisible.size());
+    const std::vector<std::string_view> names = words(value);
+    if (names.empty() || names.front() == "none" || names.front() == "void") return;
+    const bool cdi = std::any_of(names.begin(), names.end(), is_nvidia_cdi_name);
+    last = GpuReason{cdi ? "cdi-device" : "visible-devices", fmt::format("process.env[{}]", i),
+                     std::string(value)};
+  });
+  if (last) reasons.push_back(*last);
+}
+
+/// The programs themselves and what NVIDIA's GPU operator renames them to (NAME.real).
+bool is_nvidia_hook(std::string_view program) {
+  std::string_view name = program.substr(program.rfind('/') + 1);
+  if (name.ends_with(".real")) name.remove_suffix(5);
+  return std::find(kHooks.begin(), kHooks.end(), name) != kHooks.end();
+}
+
+void hooks(const json& spec, Reasons& reasons) {
+  const json& all = member(spec, "hooks");
+  if (!all.is_object()) return;
+  for (const auto& [phase, list] : all.items())
+    each(list, [&, &phase = phase](const json& hook, std::size_t i) {
+      std::string place = fmt::format("hooks.{}[{}].path", phase, i);
+      std::string_view found = text(member(hook, "path"));
+      if (!is_nvidia_hook(found)) found = {};
+      each(member(hook, "args"), [&](const json& arg, std::size_t k) {
+        if (!found.empty() || !is_nvidia_hook(text(arg))) return;
+        found = text(arg);
+        place = fmt::format("hooks.{}[{}].args[{}]", phase, i, k);
+      });
+      if (!found.empty()) reasons.push_back({"hook", place, std::string(found)});
+    });
+}
+
+}  // namespace
+
+bool is_nvidia_device(std::string_view path) {
+  if (!path.starts_with("/")) return false;
+  const std::string whole = std::filesystem::path(path).lexically_normal().string();
+  std::string_view name = whole;
+  if (!name.starts_with("/dev/nvidia")) return false;
+  name.remove_prefix(std::string_view("/dev/nvidia").size());
+  if (name.starts_with("-caps/")) return name.size() > 6 && name.find('/', 6) == name.npos;
+  if (name.starts_with("-uvm")) return name.find('/') == name.npos;
+  return name == "ctl" || name == "-modeset" || all_digits(name);
+}
+
+bool is_nvidia_cdi_name(std::string_view name) {
+  const std::size_t slash = name.find('/'), equals = name.find('=');
+  if (slash == name.npos || equals == name.npos || equals < slash) return false;
+  const std::string_view vendor = name.substr(0, slash);
+  return (vendor == "nvidia.com" || vendor.ends_with(".nvidia.com")) && equals > slash + 1 &&
+         equals + 1 < name.size();
+}
+
+Reasons gpu_reasons(const json& spec) {
+  Reasons reasons;
+  devices(spec, reasons);
+  mounts(spec, reasons);
+  annotations(spec, reasons);
+  environment(spec, reasons);
+  hooks(spec, reasons);
+  return reasons;
+}
+
+bool uses_gpu(const json& spec) {
+  return !gpu_reasons(spec).empty();
+}
+
+std::vector<std::string> named_gpus(const Reasons& reasons) {
+  std::vector<std::string> named;
+  for (const GpuReason& reason : reasons)
+    if (reason.rule != "hook")
+      for (const std::string_view word : words(reason.value))
+        if (std::find(named.begin(), named.end(), word) == named.end()) named.emplace_back(word);
+  return named;
+}
+
+}  // namespace ckpt
