@@ -16,6 +16,7 @@ const std::vector<VerbRow>& verbs() {
       {"kill", "send a signal to a container", true, declare_kill},
       {"delete", "remove a container", true, declare_delete},
       {"gpu-detect", "the host's GPUs, or whether a container uses them", false, declare_gpu_detect},
+      {"gpu-thaw", "bring frozen CUDA processes of a container back", true, declare_gpu_thaw},
   };
   return rows;
 }

@@ -93,6 +93,7 @@ void declare_globals(CLI::App& app, Globals& g) {
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   text("platform", g.platform, "runsc's platform")->type_name("NAME");
+  text("cuda-checkpoint", g.cuda_checkpoint, "the program that freezes CUDA processes")->type_name("PROGRAM");
   text("store", g.store, "where checkpoints are kept (default: /var/lib/ckpt)")->type_name("DIR");
   text("config", g.config, "configuration file (default: /etc/ckpt/ckpt.toml)")->type_name("FILE");
   text("log", g.log, "file for ckpt's own messages")->type_name("FILE");

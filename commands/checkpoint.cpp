@@ -19,6 +19,7 @@ struct CheckpointOptions {
   std::vector<std::string> ids;
   std::optional<std::string> image_path, work_path;
   CheckpointOpts opts;
+  CudaOptions cuda;
   std::string if_busy = "fail";
 };
 
@@ -38,7 +39,7 @@ json checkpoint_one(const Context& context, const CheckpointOptions& o, const st
                                            patience(context, o));
     recover(context, found.driver, id, *lock);
   }
-  CheckpointPlan plan = plan_checkpoint(context, o.opts, std::move(found), id);
+  CheckpointPlan plan = plan_checkpoint(context, o.opts, o.cuda, std::move(found), id);
   StagedImage image = o.image_path ? StagedImage::at(absolute_path(*o.image_path))
                                    : StagedImage::in_store(context.globals.store, id);
   const fs::path work_dir = o.work_path ? absolute_path(*o.work_path) : image.directory();
@@ -115,6 +116,7 @@ Action declare_checkpoint(CLI::App& app) {
       ->check(one_of({"soft", "full", "strict", "ignore"}));
   app.add_option("--compression", o->opts.compression, "of runsc's image")
       ->check(one_of({"none", "flate-best-speed"}));
+  declare_cuda_options(app, o->cuda);
   app.add_option("--if-busy", o->if_busy, "when another ckpt works on it")
       ->check(one_of({"fail", "wait", "skip"}));
   app.add_option("ID", o->ids, "containers to checkpoint")->required();

@@ -49,6 +49,7 @@ Manifest describe_image(const CheckpointPlan& plan, const StagedImage& image) {
   m.leave_running = !plan.stop;
   m.guarantee = plan.stop && !plan.publish_first ? "stopped-by-dump" : "published-first";
   m.options = plan.opts;
+  m.gpu = describe_gpu(plan.gpu);
   m.config_digest = record ? record->config_digest : digest_of(plan.config);
   m.terminal = record ? record->terminal : plan.findings.stdio[0] == "tty";
   if (record && record->stdio_pipes)
@@ -75,6 +76,7 @@ void Dump::prepare(ContainerLock& lock) {
   lock.note(note_text("checkpoint", {.staging = image_.directory().string(),
                                      .scratch = scratch_.string(),
                                      .paused = plan_.pause,
+                                     .cuda = plan_.gpu.strategy == CudaStrategy::manual,
                                      .stops = plan_.stop && !plan_.publish_first}));
   make_private_dirs(scratch_);
   write_criu_config(scratch_ / "criu.conf", plan_.delivery);
@@ -84,8 +86,31 @@ void Dump::prepare(ContainerLock& lock) {
   if (!plan_.config.empty()) write_file_atomic(image_.directory() / "spec.dump", plan_.config);
 }
 
-void Dump::pause() {
+/// CUDA calls block from here on. A freeze that fails has brought all back itself.
+void Dump::freeze_gpu() {
   paused_ = Clock::now();
+  if (plan_.gpu.strategy != CudaStrategy::manual) return;
+  plan_.gpu.freezer->freeze(plan_.gpu.processes);
+  undo_.add(fmt::format("thaw the GPU of '{}'", plan_.id()), [this] { thaw_gpu(); });
+  freeze_gpu_ = seconds_since(paused_);
+}
+
+void Dump::thaw_gpu() {
+  if (plan_.gpu.strategy == CudaStrategy::manual) plan_.gpu.freezer->thaw(plan_.gpu.processes);
+}
+
+/// The dump is good whether its container's GPU comes back or not.
+std::optional<Error> Dump::thawed() {
+  try {
+    thaw_gpu();
+  } catch (const Error& error) {
+    return error;
+  }
+  if (freeze_gpu_ > 0) frozen_ = seconds_since(paused_);
+  return std::nullopt;
+}
+
+void Dump::pause() {
   if (!plan_.pause) return;
   undo_.add(fmt::format("resume '{}'", plan_.id()), [this] { plan_.driver().resume_if_paused(plan_.id()); });
   plan_.driver().pause(plan_.id());
@@ -132,11 +157,14 @@ void Dump::publish() {
 json Dump::take(ContainerLock& lock) {
   const ScopedTree scratch(context_.scratch());
   scratch_ = scratch.path();
+  std::optional<Error> left_frozen;
   try {
     prepare(lock);
+    freeze_gpu();
     pause();
     mark_stopping();
     dump();
+    if (!plan_.stop) left_frozen = thawed();
     publish();
   } catch (Error& error) {
     undo_.run(error);
@@ -151,8 +179,10 @@ json Dump::take(ContainerLock& lock) {
       wrapped.message += fmt::format("; what was dumped is kept in '{}'", image_.directory().string());
     throw wrapped;
   }
+  if (left_frozen) throw left_frozen->within(fmt::format("'{}' is taken, but", image_.name()));
   if (plan_.stop) stop_container();
   if (plan_.pause) frozen_ = seconds_since(paused_);
+  if (plan_.gpu.freezer) say_steps(context_, plan_.gpu.freezer->steps());
   return result();
 }
 
@@ -163,6 +193,7 @@ void Dump::delete_published() {
   } catch (Error& error) {
     error.message = fmt::format("'{}' is taken, but the container could not be stopped: {}", image_.name(),
                                 error.message);
+    undo_.add("thaw its GPU", [this] { thaw_gpu(); });
     if (plan_.pause) undo_.add("resume it", [this] { plan_.driver().resume(plan_.id()); });
     undo_.run(error);
     throw error;
@@ -185,15 +216,19 @@ void Dump::stop_container() {
 json Dump::result() const {
   std::uint64_t bytes = 0;
   for (const ImageFile& file : manifest_.files) bytes += file.size;
-  return {
-      {"id", plan_.id()},
-      {"name", image_.name()},
-      {"runtime", plan_.driver().table().name},
-      {"image", image_.final_directory().string()},
-      {"bytes", bytes},
-      {"leave_running", !plan_.stop},
-      {"gpu", {{"strategy", "none"}, {"pids", json::array()}}},
-      {"seconds", {{"frozen", frozen_}, {"freeze_gpu", 0.0}, {"runtime", runtime_}, {"publish", publish_}}}};
+  json pids = json::array();
+  for (const GpuHolder& process : plan_.gpu.processes) pids.push_back(process.pid);
+  json gpu = {{"strategy", name_of(plan_.gpu.strategy)}, {"pids", pids}};
+  if (plan_.gpu.freezer) gpu["steps"] = steps_json(plan_.gpu.freezer->steps());
+  return {{"id", plan_.id()},
+          {"name", image_.name()},
+          {"runtime", plan_.driver().table().name},
+          {"image", image_.final_directory().string()},
+          {"bytes", bytes},
+          {"leave_running", !plan_.stop},
+          {"gpu", gpu},
+          {"seconds",
+           {{"frozen", frozen_}, {"freeze_gpu", freeze_gpu_}, {"runtime", runtime_}, {"publish", publish_}}}};
 }
 
 }  // namespace ckpt

@@ -43,6 +43,9 @@ class Dump {
   using Clock = std::chrono::steady_clock;
 
   void prepare(ContainerLock& lock);
+  void freeze_gpu();
+  void thaw_gpu();
+  std::optional<Error> thawed();
   void pause();
   void mark_stopping();
   void dump();
@@ -59,7 +62,7 @@ class Dump {
   Undo undo_;
   Manifest manifest_;
   Clock::time_point paused_;
-  double frozen_ = 0, runtime_ = 0, publish_ = 0;  ///< seconds
+  double freeze_gpu_ = 0, frozen_ = 0, runtime_ = 0, publish_ = 0;  ///< seconds
 };
 
 }  // namespace ckpt

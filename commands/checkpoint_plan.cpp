@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include "commands/criu.h"
+#include "gpu/holders.h"
 #include "runtimes/fs.h"
 #include "runtimes/json.h"
 #include "runtimes/spec.h"
@@ -81,12 +82,13 @@ void heed(const Context& context, CheckpointPlan& plan) {
   if (f.largest_ghost > kDefaultGhostLimit) plan.opts.ghost_limit = f.largest_ghost;
 }
 
-/// A paused container can be dumped since CRIU 4.1; link-remap's files do not outlive a dump that leaves it
-/// running.
+/// A paused container can be dumped since CRIU 4.1, but not by CRIU's CUDA plugin, which cannot lock frozen
+/// processes; link-remap's files do not outlive a dump that leaves it running.
 void choose_strategy(const Context& context, CheckpointPlan& plan) {
   const bool criu = plan.driver().table().uses_criu;
   if (criu) plan.criu_version = context.prober.version(require_criu());
   plan.publish_first = plan.stop && !plan.opts.link_remap.value_or(false) &&
+                       plan.gpu.strategy != CudaStrategy::plugin &&
                        (!criu || version_at_least(plan.criu_version, 4, 1));
   plan.pause = plan.publish_first && plan.state.status == "running";
   plan.opts.leave_running = !plan.stop || plan.publish_first ? std::optional(true) : std::nullopt;
@@ -94,8 +96,8 @@ void choose_strategy(const Context& context, CheckpointPlan& plan) {
 
 }  // namespace
 
-CheckpointPlan plan_checkpoint(const Context& context, const CheckpointOpts& opts, Found found,
-                               const std::string& id) {
+CheckpointPlan plan_checkpoint(const Context& context, const CheckpointOpts& opts, const CudaOptions& cuda,
+                               Found found, const std::string& id) {
   auto state = found.driver.state(id);
   if (!state)
     throw Error(ErrorCode::not_found,
@@ -107,11 +109,15 @@ CheckpointPlan plan_checkpoint(const Context& context, const CheckpointOpts& opt
                       .criu_version = {},
                       .config = {},
                       .delivery = {},
-                      .findings = {}};
+                      .findings = {},
+                      .gpu = {}};
   plan.stop = !opts.leave_running.value_or(false);
   plan.config = read_file(fs::path(plan.state.bundle) / "config.json").value_or("");
   plan.findings = examine(plan.driver(), plan.state);
   heed(context, plan);
+  plan.gpu = plan_gpu(context, cuda, plan.found, plan.state, plan.findings, plan.config);
+  if (plan.gpu.strategy == CudaStrategy::native) plan.opts.cuda_checkpoint_path = kInsideCudaCheckpoint;
+  if (plan.gpu.strategy == CudaStrategy::plugin) plan.opts.criu_timeout = plugin_timeout(cuda, plan.gpu);
   choose_strategy(context, plan);
   return plan;
 }
@@ -123,14 +129,21 @@ Command dump_command(const Context& context, const CheckpointPlan& plan, const f
   // Not its CRIU: a dump cut off in the middle leaves CRIU's parasite in the tasks.
   command.stop_with = [](pid_t runtime) { ::kill(runtime, SIGTERM); };
   if (!plan.delivery.criu_config.empty()) command.env["CRIU_CONFIG_FILE"] = (scratch / "criu.conf").string();
+  if (!plan.gpu.plugin_directory.empty())
+    command.env["PATH"] = plan.gpu.plugin_directory + ":" + command.env["PATH"];
   return command;
 }
 
 std::vector<Argv> planned_commands(const Context& context, const CheckpointPlan& plan) {
   std::vector<Argv> commands;
+  if (plan.gpu.strategy == CudaStrategy::manual)
+    commands = plan.gpu.freezer->commands(plan.gpu.processes, plan.gpu.freezer->freezing_actions());
   if (plan.pause) commands.push_back(plan.driver().command("pause", {plan.id()}).argv());
   commands.push_back(dump_command(context, plan, context.scratch()).argv());
   if (plan.publish_first) commands.push_back(plan.driver().command("delete", {"--force", plan.id()}).argv());
+  if (plan.gpu.strategy == CudaStrategy::manual && !plan.stop)
+    for (Argv& argv : plan.gpu.freezer->commands(plan.gpu.processes, plan.gpu.freezer->thawing_actions()))
+      commands.push_back(std::move(argv));
   return commands;
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "commands/context.h"
+#include "commands/gpu.h"
 #include "runtimes/preflight.h"
 #include "runtimes/spelling.h"
 
@@ -23,14 +24,15 @@ struct CheckpointPlan {
   std::string config;          ///< the config.json that it runs with, byte for byte; empty: cannot be read
   Delivery delivery;           ///< set when the paths of the image are known
   Findings findings;
+  GpuPlan gpu;
   const Driver& driver() const { return found.driver; }
   const std::string& id() const { return state.id; }
 };
 
 /// Throws Error(conflict) or Error(unsupported) for a container that cannot be checkpointed as asked; asks
 /// for what its state needs (file locks, ghost limit).
-CheckpointPlan plan_checkpoint(const Context& context, const CheckpointOpts& opts, Found found,
-                               const std::string& id);
+CheckpointPlan plan_checkpoint(const Context& context, const CheckpointOpts& opts, const CudaOptions& cuda,
+                               Found found, const std::string& id);
 
 /// The dump itself; its small files are in `scratch`.
 Command dump_command(const Context& context, const CheckpointPlan& plan,

@@ -22,6 +22,7 @@ struct Globals {
   std::optional<std::string> root;
   std::vector<std::string> runtime_args;
   std::optional<std::string> platform;
+  std::optional<std::string> cuda_checkpoint;  ///< the program on the host
   std::string store = "/var/lib/ckpt";
   std::string state_dir = "/run/ckpt";
   std::optional<std::string> config;

@@ -146,11 +146,13 @@ pid_t launch_detached(const Context& context, const Driver& driver, const Record
 }
 
 int run_to_its_end(const Context& context, const Driver& driver, const Record& record, const Launch& launch,
-                   const std::optional<std::string>& pid_file, std::unique_ptr<ContainerLock> lock) {
+                   const std::optional<std::string>& pid_file, std::unique_ptr<ContainerLock> lock,
+                   const std::function<void()>& once_running) {
   Supervisor supervisor(driver, context.records, record, launch);
   try {
     context.records.save(record);
     write_pid_file(pid_file, supervisor.bring_up());
+    if (once_running) once_running();
   } catch (const Error&) {
     take_down(context, driver, record);
     throw;

@@ -91,6 +91,7 @@ Row row_of(const Context& context, const Answer& answer, const ContainerState& s
     if (record.id == state.id && record.target.kind == answer.kind &&
         record.target.root == answer.root.path) {
       row.bundle = record.bundle;
+      row.gpu = record.gpus;
       if (row.created.empty()) row.created = record.created;
     }
   return row;
@@ -120,7 +121,7 @@ json to_json(const Row& row) {
           {"pid", row.pid},
           {"bundle", text(row.bundle)},
           {"created", text(row.created)},
-          {"gpu", nullptr},
+          {"gpu", row.gpu},
           {"last_checkpoint", text(row.last_checkpoint)}};
 }
 

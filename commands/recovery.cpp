@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include "commands/gpu.h"
 #include "images/manifest.h"
 #include "runtimes/fs.h"
 #include "runtimes/json.h"
@@ -18,11 +19,22 @@ std::string note_text(const std::string& verb, const CheckpointNote& note) {
               {"staging", note.staging},
               {"scratch", note.scratch},
               {"paused", note.paused},
+              {"cuda", note.cuda},
               {"stops", note.stops}}
       .dump();
 }
 
 namespace {
+
+void thaw_left_frozen(const Context& context, const Driver& driver, const std::string& id) {
+  const auto state = driver.state(id);
+  if (!state || state->status != "running") return;
+  std::vector<CudaStep> steps;
+  const std::size_t thawed = thaw_container(context, driver, *state, spec_of_container(*state), steps).size();
+  if (thawed > 0)
+    context.out.warn(fmt::format(
+        "{} CUDA processes of '{}' had been left frozen by a ckpt that was killed; they run again", thawed, id));
+}
 
 void undo_dead(const Context& context, const Driver& driver, const std::string& id,
                const std::string& left_behind) {
@@ -31,6 +43,7 @@ void undo_dead(const Context& context, const Driver& driver, const std::string& 
   if (note.value("paused", false) && driver.resume_if_paused(id))
     context.out.warn(
         fmt::format("container '{}' had been left paused by a ckpt that was killed; it runs again", id));
+  if (note.value("cuda", false)) thaw_left_frozen(context, driver, id);
   const fs::path scratch = note.value("scratch", "");
   if (scratch.parent_path() == fs::path(context.globals.state_dir) / "tmp") remove_tree(scratch);
   const fs::path staging = note.value("staging", "");

@@ -12,6 +12,7 @@ struct CheckpointNote {
   std::string staging;  ///< directory of an unpublished image; empty: none
   std::string scratch;  ///< directory of small files of that ckpt's
   bool paused = false;  ///< ckpt paused the container
+  bool cuda = false;    ///< ckpt froze its CUDA processes
   bool stops = false;   ///< the dump itself stops the container: its image may be all that is left
 };
 std::string note_text(const std::string& verb, const CheckpointNote& note);

@@ -1,15 +1,20 @@
 // ckpt restore: check the image and the bundle, bring the container up from it, prove that it lives.
 #include "commands/criu.h"
+#include "commands/gpu.h"
 #include "commands/launching.h"
 #include "commands/options.h"
 #include "commands/recovery.h"
 #include "commands/verbs.h"
 #include "images/criu_images.h"
+#include "gpu/spec_gpus.h"
+#include "gpu/tools.h"
 #include "images/store.h"
 #include "runtimes/fs.h"
 #include "runtimes/ids.h"
+#include "runtimes/interrupt.h"
 #include "runtimes/json.h"
 #include "runtimes/procfs.h"
+#include "runtimes/program.h"
 #include "runtimes/roots.h"
 #include "runtimes/spec.h"
 
@@ -22,6 +27,8 @@ using Clock = std::chrono::steady_clock;
 
 struct RestoreOptions : LaunchOptions {
   std::optional<std::string> image_path, from, bundle, work_path;
+  std::vector<std::string> gpu_map;
+  CudaOptions cuda;
   std::optional<bool> replace, force;
   RestoreOpts opts;
 };
@@ -36,6 +43,8 @@ struct Plan {
   RestoreOpts opts;
   Delivery delivery;
   std::filesystem::path work_dir;
+  GpuImage gpu;  ///< as it is to be brought back: strategy none for nothing
+  std::string device_map;
 };
 
 Image choose_image(const Context& context, const RestoreOptions& o) {
@@ -149,14 +158,27 @@ RestoreOpts replayed(const RestoreOptions& o, const Image& image) {
   return opts;
 }
 
+/// As it was frozen, unless the user says otherwise.
+GpuImage chosen_gpu(const RestoreOptions& o, const Image& image) {
+  GpuImage gpu = image.manifest ? image.manifest->gpu : GpuImage{};
+  if (o.cuda.strategy != "auto" && !gpu.processes.empty())
+    gpu.strategy = o.cuda.strategy == "off" ? "none" : o.cuda.strategy;
+  return gpu;
+}
+
 Plan make_plan(const Context& context, const RestoreOptions& o) {
   Image image = choose_image(context, o);
   check_image(image);
-  Driver driver = choose_driver(context, image);
-  check_version(context, image, driver);
-  if (driver.table().uses_criu) require_criu();
-  Record record = new_record(context, o, image, driver);
-  json spec = choose_spec(o, image, driver.target().kind, record);
+  const Driver chosen = choose_driver(context, image);
+  check_version(context, image, chosen);
+  if (chosen.table().uses_criu) require_criu();
+  const GpuImage gpu = chosen_gpu(o, image);
+  const std::string device_map = check_gpus(gpu, o.gpu_map);
+  Record record = new_record(context, o, image, chosen);
+  json spec = choose_spec(o, image, chosen.target().kind, record);
+  Driver driver = fitted_to_gpus(chosen, spec);
+  record.target = driver.target();
+  record.gpus = named_gpus(gpu_reasons(spec));
   require_bind_sources(spec);
   record.terminal = wants_terminal(spec);
   record.stdio_pipes = !record.terminal;
@@ -170,8 +192,8 @@ Plan make_plan(const Context& context, const RestoreOptions& o) {
   opts.detach = true;
   if (!files.console_socket.empty()) opts.console_socket = files.console_socket;
   Delivery delivery = restore_delivery(driver.dialect("restore"), opts, record.id);
-  return {std::move(image), std::move(driver), std::move(record),   std::move(spec),
-          std::move(files), std::move(opts),   std::move(delivery), work_dir};
+  return {std::move(image), std::move(driver),   std::move(record), std::move(spec), std::move(files),
+          std::move(opts),  std::move(delivery), work_dir,          gpu,             device_map};
 }
 
 Launch launch_of(const Context& context, const Plan& plan) {
@@ -183,6 +205,9 @@ Launch launch_of(const Context& context, const Plan& plan) {
   if (plan.driver.table().uses_criu) launch.criu_log = (plan.work_dir / "restore.log").string();
   if (!plan.delivery.criu_config.empty())
     launch.env["CRIU_CONFIG_FILE"] = (plan.files.home / "criu.conf").string();
+  if (const auto tool = plan.gpu.strategy == "plugin" ? cuda_checkpoint_program(context.globals.cuda_checkpoint)
+                                                      : std::nullopt)
+    launch.env["PATH"] = fs::path(*tool).parent_path().string() + ":" + search_path();
   launch.timeout_ms = static_cast<int>(
       std::chrono::milliseconds(context.timeout_or(seconds(600)).value_or(seconds(0))).count());
   launch.is_restore = true;
@@ -233,6 +258,27 @@ void verify(const Context& context, const Plan& plan) {
       .with_hint("'ckpt logs' may tell why it ended");
 }
 
+/// A container whose GPU state did not come back is taken away again; its image is as good as before.
+std::vector<CudaStep> bring_gpu_back(const Context& context, const Plan& plan) {
+  if (plan.gpu.strategy == "none") return {};
+  const auto state = plan.driver.state(plan.record.id);
+  if (!state) return {};
+  try {
+    const auto steps = thaw_restored(context, plan.driver, *state,
+                                     {.spec = plan.spec,
+                                      .image = plan.gpu,
+                                      .device_map = plan.device_map,
+                                      .restore_log = (plan.work_dir / "restore.log").string()});
+    say_steps(context, steps);
+    return steps;
+  } catch (Error& error) {
+    const HoldInterrupts hold;
+    error.message += "; the container was removed again, its checkpoint is kept";
+    remove_by_force(context, plan.driver, plan.record.id);
+    throw;
+  }
+}
+
 int restore_detached(const Context& context, const RestoreOptions& o, const Plan& plan,
                      Clock::time_point begin) {
   const Launch launch = launch_of(context, plan);
@@ -240,6 +286,9 @@ int restore_detached(const Context& context, const RestoreOptions& o, const Plan
   const pid_t pid = launch_detached(context, plan.driver, plan.record, launch, o.pid_file);
   const double runtime = std::chrono::duration<double>(Clock::now() - launching).count();
   verify(context, plan);
+  const auto thawing = Clock::now();
+  const std::vector<CudaStep> steps = bring_gpu_back(context, plan);
+  const double thaw = std::chrono::duration<double>(Clock::now() - thawing).count();
   if (!context.globals.json) {
     context.out.line(plan.record.id);
     return 0;
@@ -250,8 +299,11 @@ int restore_detached(const Context& context, const RestoreOptions& o, const Plan
        {"pid", pid},
        {"image", plan.image.directory.string()},
        {"verified", true},
+       {"gpu", {{"strategy", plan.gpu.strategy}, {"steps", steps_json(steps)}}},
        {"seconds",
-        {{"total", std::chrono::duration<double>(Clock::now() - begin).count()}, {"runtime", runtime}}}});
+        {{"total", std::chrono::duration<double>(Clock::now() - begin).count()},
+         {"runtime", runtime},
+         {"thaw_gpu", thaw}}}});
   return 0;
 }
 
@@ -273,7 +325,7 @@ int restore_container(const Context& context, const RestoreOptions& o) {
     prepare_files(plan);
     if (plan.record.attached)
       return run_to_its_end(context, plan.driver, plan.record, launch_of(context, plan), o.pid_file,
-                            std::move(lock));
+                            std::move(lock), [&] { bring_gpu_back(context, plan); });
     return restore_detached(context, o, plan, begin);
   } catch (Error& error) {
     keep_log(context, error, id + ".restore.log");
@@ -303,6 +355,11 @@ Action declare_restore(CLI::App& app) {
   add_switch(app, "--shell-job", o->opts.shell_job, "the image has a terminal of the host");
   app.add_option("--manage-cgroups-mode", o->opts.manage_cgroups, "what CRIU does with cgroups")
       ->check(one_of({"soft", "full", "strict", "ignore"}));
+  declare_cuda_options(app, o->cuda);
+  app.add_option("--gpu-map", o->gpu_map, "onto another GPU: OLD=NEW, each an index or a UUID; repeatable")
+      ->type_name("OLD=NEW")
+      ->allow_extra_args(false)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   add_switch(app, "--replace", o->replace, "remove a container of that id first");
   add_switch(app, "--force", o->force, "restore although the bundle's config.json is another");
   app.add_option("ID", o->id,

@@ -1,7 +1,10 @@
 // ckpt run: create, read the pid, start, and stay (attached) or leave a monitor behind (-d).
+#include "commands/gpu.h"
 #include "commands/launching.h"
 #include "commands/options.h"
 #include "commands/verbs.h"
+#include "gpu/cdi.h"
+#include "gpu/spec_gpus.h"
 #include "runtimes/fs.h"
 #include "runtimes/ids.h"
 #include "runtimes/json.h"
@@ -16,6 +19,7 @@ using std::chrono::seconds;
 
 struct RunOptions : LaunchOptions {
   std::string bundle = ".";
+  std::vector<std::string> devices, cdi_dirs;
 };
 
 Record new_record(const Context& context, const RunOptions& o, const Target& target, const Bundle& bundle,
@@ -62,18 +66,29 @@ void run_detached(const Context& context, const RunOptions& o, const Driver& dri
     context.out.line(o.id);
 }
 
+/// Our copy of the configuration, with the devices that the user asked for.
+json prepared_spec(const Context& context, const RunOptions& o, const Driver& driver, const Bundle& bundle) {
+  json spec = parse_spec(bundle.text, (bundle.directory / "config.json").string());
+  if (!o.devices.empty())
+    for (const std::string& warning : apply_cdi(spec, o.devices, cdi_dirs(o.cdi_dirs))) context.out.warn(warning);
+  spec = prepare_spec(std::move(spec), bundle.directory, driver.target().kind, context.payload);
+  mount_cuda_tools(context, driver, spec);
+  return spec;
+}
+
 int run_container(const Context& context, const RunOptions& o) {
   validate_id(o.id);
-  const Driver driver = context.driver_for_new();
+  const Driver chosen = context.driver_for_new();
   const Bundle bundle = read_bundle(o.bundle);
-  json spec = parse_spec(bundle.text, (bundle.directory / "config.json").string());
-  spec = prepare_spec(std::move(spec), bundle.directory, driver.target().kind, context.payload);
+  const json spec = prepared_spec(context, o, chosen, bundle);
+  const Driver driver = fitted_to_gpus(chosen, spec);
   const bool terminal = wants_terminal(spec);
   if (o.console_socket && !terminal)
     throw Error(ErrorCode::usage, "--console-socket needs process.terminal true in config.json");
   require_bind_sources(spec);
 
-  const Record record = new_record(context, o, driver.target(), bundle, terminal);
+  Record record = new_record(context, o, driver.target(), bundle, terminal);
+  record.gpus = named_gpus(gpu_reasons(spec));
   const LaunchFiles files = launch_files(context, record, o.console_socket);
   const Launch launch = plan_launch(context, record, files);
   refuse_existing(driver, o.id);
@@ -107,6 +122,14 @@ Action declare_run(CLI::App& app) {
       ->type_name("DIR");
   add_switch(app, "-d,--detach", o->detach, "return when it runs; its output goes to its log");
   declare_launch_options(app, *o, "");
+  app.add_option("--device", o->devices, "device by its CDI name, as nvidia.com/gpu=0; repeatable")
+      ->type_name("CDI")
+      ->allow_extra_args(false)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  app.add_option("--cdi-spec-dir", o->cdi_dirs, "where CDI specifications are; repeatable (default: /etc/cdi, /var/run/cdi)")
+      ->type_name("DIR")
+      ->allow_extra_args(false)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   app.add_option("ID", o->id, "name of the new container")->required();
   return launching_action(o, [o](Context& context) { return run_container(context, *o); });
 }

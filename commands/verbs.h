@@ -12,6 +12,7 @@ Action declare_run(CLI::App& app);
 Action declare_checkpoint(CLI::App& app);
 Action declare_restore(CLI::App& app);
 Action declare_list(CLI::App& app);
+Action declare_gpu_thaw(CLI::App& app);
 Action declare_state(CLI::App& app);
 Action declare_wait(CLI::App& app);
 Action declare_logs(CLI::App& app);

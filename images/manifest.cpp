@@ -49,6 +49,29 @@ CheckpointOpts options_from_json(const json& in) {
   return o;
 }
 
+json to_json(const GpuImage& gpu) {
+  json processes = json::array(), gpus = json::array();
+  for (const GpuHolder& p : gpu.processes)
+    processes.push_back({{"pid", p.inner}, {"comm", p.comm}, {"devices", p.devices}});
+  for (const GpuIdentity& one : gpu.gpus) gpus.push_back({{"uuid", one.uuid}, {"name", one.name}});
+  return {{"strategy", gpu.strategy},
+          {"processes", processes},
+          {"driver", gpu.driver},
+          {"gpus", gpus},
+          {"bytes", gpu.bytes}};
+}
+
+GpuImage gpu_from_json(const json& in) {
+  GpuImage gpu;
+  gpu.strategy = in.at("strategy");
+  gpu.driver = in.at("driver");
+  gpu.bytes = in.at("bytes");
+  for (const json& p : in.at("processes"))
+    gpu.processes.push_back({0, p.at("pid"), p.at("comm"), p.at("devices").get<std::vector<std::string>>()});
+  for (const json& one : in.at("gpus")) gpu.gpus.push_back({one.at("uuid"), one.at("name")});
+  return gpu;
+}
+
 json to_json(const Manifest& m) {
   json files = json::array();
   for (const ImageFile& file : m.files) files.push_back({{"path", file.path}, {"size", file.size}});
@@ -58,6 +81,7 @@ json to_json(const Manifest& m) {
                   {"root", m.target.root},
                   {"args", m.target.runtime_args}};
   put(runtime, "platform", m.target.platform);
+  if (m.target.nvproxy) runtime["nvproxy"] = true;
   return {{"version", kVersion},      {"id", m.id},
           {"runtime", runtime},       {"criu_version", m.criu_version},
           {"bundle", m.bundle},       {"config_digest", m.config_digest},
@@ -66,7 +90,8 @@ json to_json(const Manifest& m) {
           {"images", m.images},       {"terminal", m.terminal},
           {"guarantee", m.guarantee}, {"leave_running", m.leave_running},
           {"stdio", m.stdio},         {"options", options_to_json(m.options)},
-          {"seconds", m.seconds},     {"files", files}};
+          {"seconds", m.seconds},     {"files", files},
+          {"gpu", to_json(m.gpu)}};
 }
 
 Manifest from_json(const json& in) {
@@ -74,7 +99,11 @@ Manifest from_json(const json& in) {
   const json& runtime = in.at("runtime");
   const RuntimeTable* table = runtime_named(runtime.at("name").get<std::string>());
   if (table == nullptr) throw json::other_error::create(501, "unknown runtime", &in);
-  m.target = {table->kind, runtime.at("path"), runtime.at("root"), {}, runtime.at("args").get<Argv>()};
+  m.target = {.kind = table->kind,
+              .path = runtime.at("path"),
+              .root = runtime.at("root"),
+              .nvproxy = runtime.value("nvproxy", false),
+              .runtime_args = runtime.at("args").get<Argv>()};
   get(runtime, "platform", m.target.platform);
   m.id = in.at("id");
   m.runtime_version = runtime.at("version");
@@ -92,6 +121,7 @@ Manifest from_json(const json& in) {
   m.stdio = in.at("stdio").get<std::vector<std::string>>();
   m.options = options_from_json(in.at("options"));
   m.seconds = in.at("seconds").get<std::map<std::string, double>>();
+  if (in.contains("gpu")) m.gpu = gpu_from_json(in["gpu"]);
   for (const json& file : in.at("files")) m.files.push_back({file.at("path"), file.at("size")});
   return m;
 }

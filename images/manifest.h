@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "runtimes/options.h"
+#include "runtimes/preflight.h"
 #include "runtimes/runtime.h"
 
 namespace ckpt {
@@ -16,6 +17,19 @@ struct ImageFile {
   std::string path;  ///< relative to the checkpoint's directory
   std::uint64_t size = 0;
   bool operator==(const ImageFile&) const = default;
+};
+
+struct GpuIdentity {
+  std::string uuid, name;
+};
+
+/// What a checkpoint has of GPU state.
+struct GpuImage {
+  std::string strategy = "none";     ///< none, native, plugin, manual
+  std::vector<GpuHolder> processes;  ///< `inner` is their pid; `pid` means nothing after a restore
+  std::string driver;                ///< version; empty: not known
+  std::vector<GpuIdentity> gpus;     ///< the host's, in the driver's order
+  std::uint64_t bytes = 0;           ///< GPU memory that they used; 0: not known
 };
 
 struct Manifest {
@@ -34,6 +48,7 @@ struct Manifest {
   std::string guarantee;           ///< "published-first" or "stopped-by-dump"
   std::vector<std::string> stdio;  ///< kinds of the first process' streams; empty: not known
   CheckpointOpts options;          ///< as delivered; paths left out
+  GpuImage gpu;
   std::map<std::string, double> seconds;
   std::vector<ImageFile> files;
 };

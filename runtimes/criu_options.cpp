@@ -27,6 +27,7 @@ OptionTable criu_checkpoint_options() {
       {Opt::shell_job, {{How::flag, "--shell-job"}}},
       {Opt::manage_cgroups, {{How::flag, "--manage-cgroups-mode"}}, "runc >= 1.2 has the mode 'ignore'"},
       {Opt::compression, {}, "CRIU's images are not compressed by the runtime"},
+      {Opt::cuda_checkpoint_path, {}, "CRIU's plugin does it: --cuda plugin"},
       {Opt::ghost_limit, {{How::criu_config, "ghost-limit"}}},
       {Opt::criu_timeout, {{How::criu_config, "timeout"}}},
   };

@@ -33,6 +33,13 @@ class Driver {
         table_(table_of(target_.kind)),
         limit_(limit) {}
 
+  /// The same, with --nvproxy=true among the global flags or without it.
+  Driver with_nvproxy(bool on) const {
+    Target target = target_;
+    target.nvproxy = on;
+    return {runner_, prober_, std::move(target), limit_};
+  }
+
   const Target& target() const { return target_; }
   const RuntimeTable& table() const { return table_; }
   Runner& runner() const { return runner_; }

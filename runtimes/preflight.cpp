@@ -52,6 +52,11 @@ void examine_file(pid_t pid, const OpenFile& file, const std::set<int>& mounts, 
         fmt::format("'{}' of {}", file.target.substr(0, file.target.size() - 10), process_name(pid)));
 }
 
+GpuHolder holder(pid_t pid, const std::set<std::string>& devices) {
+  const auto stat = process_stat(pid);
+  return {pid, inner_pid(pid), stat ? stat->comm : "?", {devices.begin(), devices.end()}};
+}
+
 void examine_host(pid_t init, Findings& found) {
   const std::vector<pid_t> own = descendants(init);
   const std::set<pid_t> own_set(own.begin(), own.end());
@@ -60,11 +65,14 @@ void examine_host(pid_t init, Findings& found) {
   const std::set<int> mounts = mount_ids(init);
   std::set<std::uint64_t> sockets;
   for (const pid_t pid : own) {
+    std::set<std::string> devices;
     for (const OpenFile& file : open_files(pid)) {
       examine_file(pid, file, mounts, found);
+      if (file.target.starts_with("/dev/nvidia")) devices.insert(file.target);
       if (S_ISSOCK(file.mode)) sockets.insert(file.inode);
       if (pid == init && file.fd <= 2) found.stdio[file.fd] = stdio_kind(file);
     }
+    if (!devices.empty()) found.gpu_holders.push_back(holder(pid, devices));
   }
   for (const pid_t pid : lock_holders(own)) found.lock_holders.push_back(process_name(pid));
   found.connections = established_tcp(init, sockets);

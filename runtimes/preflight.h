@@ -11,6 +11,15 @@
 
 namespace ckpt {
 
+/// A process that has NVIDIA's devices open.
+struct GpuHolder {
+  pid_t pid = 0;    ///< as the caller's cuda-checkpoint sees it: on the host, or inside the sandbox
+  pid_t inner = 0;  ///< in the container's own pid namespace: the same after a restore
+  std::string comm;
+  std::vector<std::string> devices;  ///< sorted, each once
+  bool operator==(const GpuHolder&) const = default;
+};
+
 struct Findings {
   std::vector<std::string>
       bad_stdio;  ///< "stdout of 'sh' (pid 7) is '/tmp/log', opened outside the container"
@@ -21,6 +30,7 @@ struct Findings {
   std::vector<std::string> linked_deleted;
   std::vector<std::string> connections;  ///< established TCP, "127.0.0.1:80 -> 127.0.0.1:4000"
   std::uint64_t largest_ghost = 0;       ///< bytes of the largest deleted open file without a name
+  std::vector<GpuHolder> gpu_holders;    ///< runc and crun only; a sandbox is asked apart
   bool host_pid_namespace = false;
   std::array<std::string, 3> stdio;  ///< "pipe", "null", "tty", "file", "socket": kinds of the first process
 };

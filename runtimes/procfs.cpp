@@ -152,6 +152,12 @@ std::vector<pid_t> descendants(pid_t init) {
   return all;
 }
 
+pid_t inner_pid(pid_t pid) {
+  for (const std::string& line : lines_of(proc(pid, "status")))
+    if (line.starts_with("NSpid:")) return std::atoi(line.c_str() + line.find_last_of('\t') + 1);
+  return 0;
+}
+
 std::vector<pid_t> nested_tasks(pid_t root) {
   std::vector<pid_t> nested;
   for (const pid_t pid : descendants(root))

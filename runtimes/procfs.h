@@ -45,6 +45,9 @@ std::vector<pid_t> cgroup_processes(pid_t init);
 /// `init` and everything that descends from it.
 std::vector<pid_t> descendants(pid_t init);
 
+/// The pid in the innermost pid namespace of the process (the last of NSpid, proc(5)); 0 when it is gone.
+pid_t inner_pid(pid_t pid);
+
 /// Those of descendants(root) that live in a pid namespace below ours: the tasks that a CRIU is restoring.
 std::vector<pid_t> nested_tasks(pid_t root);
 

@@ -34,6 +34,8 @@ json to_json(const Record& r) {
               {"monitor", r.monitor},
               {"monitor_start", r.monitor_start}};
   if (r.target.platform) out["platform"] = *r.target.platform;
+  if (r.target.nvproxy) out["nvproxy"] = true;
+  if (!r.gpus.empty()) out["gpus"] = r.gpus;
   return out;
 }
 
@@ -42,7 +44,12 @@ std::optional<Record> from_json(const json& in) {
   if (table == nullptr) return std::nullopt;
   Record r;
   r.id = in.at("id");
-  r.target = {table->kind, in.at("runtime_path"), in.at("root"), {}, in.at("runtime_args").get<Argv>()};
+  r.target = {.kind = table->kind,
+              .path = in.at("runtime_path"),
+              .root = in.at("root"),
+              .nvproxy = in.value("nvproxy", false),
+              .runtime_args = in.at("runtime_args").get<Argv>()};
+  r.gpus = in.value("gpus", Argv{});
   if (in.contains("platform")) r.target.platform = in["platform"].get<std::string>();
   r.bundle = in.at("bundle");
   r.config_digest = in.at("config_digest");
@@ -172,7 +179,7 @@ bool monitor_alive(const Record& record) {
 }
 
 bool wait_for_monitor(const Record& record, int milliseconds) {
-  if (!monitor_alive(record)) return true;
+  if (record.monitor == ::getpid() || !monitor_alive(record)) return true;
   const Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, record.monitor, 0)));
   if (!pidfd || !monitor_alive(record)) return true;
   pollfd polled = {pidfd.get(), POLLIN, 0};

@@ -22,6 +22,7 @@ struct Record {
   std::string config_digest;  ///< of the user's config.json
   std::string log_path;       ///< empty: output is not logged (attached, or --console-socket)
   std::string created;        ///< RFC 3339 UTC
+  std::vector<std::string> gpus;  ///< what its configuration names of GPUs: device paths, CDI names
   bool terminal = false;
   bool attached = false;
   bool stdio_pipes = true;  ///< stdin, stdout and stderr are pipes of ckpt's
@@ -72,7 +73,8 @@ class Records {
 /// RUNTIME-<hash of root>: the directory in which ckpt keeps what it has of that root's containers.
 std::string directory_of_root(RuntimeKind kind, const std::string& root);
 bool monitor_alive(const Record& record);
-/// Waits for the monitor to have written the end and gone. False when `milliseconds` passed.
+/// Waits for the monitor to have written the end and gone; not for an attached ckpt that is the caller. False
+/// when `milliseconds` passed.
 bool wait_for_monitor(const Record& record, int milliseconds);
 
 }  // namespace ckpt

@@ -13,6 +13,7 @@ OptionTable checkpoint_options() {
       {Opt::image_path, {{How::flag, "--image-path"}}},
       {Opt::work_dir, {{How::flag, "--work-dir"}, {How::flag, "--work-path"}}},
       {Opt::compression, {{How::flag, "--compression"}}, "this runsc has no --compression"},
+      {Opt::cuda_checkpoint_path, {{How::flag, "--cuda-checkpoint-path"}}, "'--cuda manual' works without"},
       {Opt::leave_running, {{How::flag, "--leave-running"}}},
       {Opt::allow_open_tcp, {{How::flag, "--allow-open-tcp"}, {How::builtin, "always saved"}}},
       {Opt::skip_in_flight,

@@ -25,6 +25,7 @@ enum class Opt {
   shell_job,
   manage_cgroups,
   compression,
+  cuda_checkpoint_path,
   ghost_limit,
   criu_timeout,
   tcp_close,
@@ -94,6 +95,7 @@ struct Target {
   std::string path;                          ///< absolute path of the binary
   std::string root;                          ///< absolute; always passed as --root
   std::optional<std::string> platform = {};  ///< runsc --platform
+  bool nvproxy = false;                      ///< runsc --nvproxy=true: the container has GPUs
   Argv runtime_args = {};                    ///< --runtime-arg, verbatim, before the verb
 };
 

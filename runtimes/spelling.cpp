@@ -51,6 +51,7 @@ GivenList given(const CheckpointOpts& o) {
   list.on(Opt::shell_job, "--shell-job", o.shell_job);
   list.text(Opt::manage_cgroups, "--manage-cgroups-mode", o.manage_cgroups);
   list.text(Opt::compression, "--compression", o.compression);
+  list.text(Opt::cuda_checkpoint_path, "--cuda native", o.cuda_checkpoint_path);
   list.number(Opt::ghost_limit, "ghost-limit", o.ghost_limit);
   if (o.criu_timeout) list.number(Opt::criu_timeout, "timeout", std::optional(o.criu_timeout->count()));
   return list;
@@ -149,6 +150,7 @@ Delivery restore_delivery(const Dialect& dialect, const RestoreOpts& opts, const
 Argv global_args(const Target& target) {
   Argv args = {"--root", target.root};
   if (target.platform) args.insert(args.end(), {"--platform", *target.platform});
+  if (target.nvproxy) args.emplace_back("--nvproxy=true");
   args.insert(args.end(), target.runtime_args.begin(), target.runtime_args.end());
   return args;
 }

@@ -29,7 +29,7 @@ struct Delivery {
 Delivery checkpoint_delivery(const Dialect& dialect, const CheckpointOpts& opts, const std::string& id);
 Delivery restore_delivery(const Dialect& dialect, const RestoreOpts& opts, const std::string& id);
 
-/// `--root R [--platform P] [RUNTIME_ARGS...]`: what stands before every verb.
+/// `--root R [--platform P] [--nvproxy=true] [RUNTIME_ARGS...]`: what stands before every verb.
 Argv global_args(const Target& target);
 Argv create_args(const RunOpts& opts, const std::string& id);
 Argv run_args(const RunOpts& opts, const std::string& id);

@@ -183,7 +183,7 @@ void Supervisor::open_streams() {
 
 Command Supervisor::step_command(const Launch::Step& step) {
   Command command = driver_.logged(step.verb, step.args, launch_.runtime_log);
-  command.env.insert(launch_.env.begin(), launch_.env.end());
+  for (const auto& [name, value] : launch_.env) command.env[name] = value;
   command.timeout = launch_.timeout_ms > 0 ? std::optional(milliseconds(launch_.timeout_ms)) : std::nullopt;
   Streams& s = *streams_;
   const bool makes_it = step.verb != "start";

@@ -1,0 +1,72 @@
+// The order of preference: what the runtime does itself, then CRIU, then ckpt.
+#include "gpu/strategy.h"
+
+#include <fmt/format.h>
+
+#include "runtimes/error.h"
+
+namespace ckpt {
+namespace {
+
+constexpr std::pair<CudaStrategy, std::string_view> kNames[] = {
+    {CudaStrategy::none, "none"},
+    {CudaStrategy::native, "native"},
+    {CudaStrategy::plugin, "plugin"},
+    {CudaStrategy::manual, "manual"},
+};
+
+/// Empty: it can be done.
+std::string lacks_native(const CudaOffer& offer) {
+  if (offer.runtime.uses_criu) return fmt::format("{} does not call cuda-checkpoint itself", offer.runtime.name);
+  if (!offer.native_flag) return fmt::format("this {} has no --cuda-checkpoint-path", offer.runtime.name);
+  if (!offer.mounted) return "cuda-checkpoint is not mounted in the container; 'ckpt run' does that";
+  return "";
+}
+
+std::string lacks_plugin(const CudaOffer& offer) {
+  if (!offer.runtime.uses_criu) return fmt::format("{} does not use CRIU", offer.runtime.name);
+  if (!offer.plugin) return fmt::format("CRIU's plugin '{}' is not there", offer.plugin_place);
+  if (!offer.actions)
+    return offer.tool_problem.empty() ? "cuda-checkpoint has no --action (driver 555 or newer)"
+                                      : offer.tool_problem;
+  return "";
+}
+
+std::string lacks_manual(const CudaOffer& offer) {
+  return offer.actions || offer.toggle ? "" : offer.tool_problem;
+}
+
+}  // namespace
+
+std::string_view name_of(CudaStrategy strategy) {
+  for (const auto& [known, name] : kNames)
+    if (known == strategy) return name;
+  return "none";
+}
+
+CudaStrategy strategy_named(std::string_view name) {
+  for (const auto& [strategy, known] : kNames)
+    if (known == name) return strategy;
+  return CudaStrategy::none;
+}
+
+CudaStrategy choose_cuda_strategy(std::string_view asked, const CudaOffer& offer, const std::string& id) {
+  if (asked == "off") return CudaStrategy::none;
+  const std::pair<CudaStrategy, std::string> ways[] = {
+      {CudaStrategy::native, lacks_native(offer)},
+      {CudaStrategy::plugin, lacks_plugin(offer)},
+      {CudaStrategy::manual, lacks_manual(offer)},
+  };
+  std::string why;
+  for (const auto& [strategy, lacking] : ways) {
+    if (asked != "auto" && asked != name_of(strategy)) continue;
+    if (lacking.empty()) return strategy;
+    why += fmt::format("{}{}: {}", why.empty() ? "" : "; ", name_of(strategy), lacking);
+  }
+  throw Error(ErrorCode::unsupported,
+              fmt::format("the CUDA processes of '{}' cannot be frozen: {}", id, why))
+      .with_runtime(std::string(offer.runtime.name))
+      .with_hint("'ckpt gpu-detect' shows what this host lacks");
+}
+
+}  // namespace ckpt
