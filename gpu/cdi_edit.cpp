@@ -89,7 +89,7 @@ void complete(json& device, const std::string& host, const std::string& name) {
   if (type != found && !(type == "u" && found == "c"))
     throw Error(ErrorCode::invalid_config,
                 fmt::format("the device node '{}' of '{}' is of type {}, not {}", host, name, found, type));
-  if (type == "p") return;
+  if (type == "p" || device.value("major", 0) != 0) return;
   device["major"] = major(status.st_rdev);
   device["minor"] = minor(status.st_rdev);
 }
