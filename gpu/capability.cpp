@@ -46,13 +46,14 @@ Check utility_lacks(const HostFacts& facts, const GpuFeature& feature) {
 }
 
 Check nvproxy_lacks(const HostFacts& facts, const RuntimeFacts& runsc) {
-  const std::string newer = "install a newer runsc";
+  std::string newer = "install a newer runsc";
   if (!runsc.nvproxy_drivers) return Obstacle{runsc.problem, newer};
   const std::vector<std::string>& known = *runsc.nvproxy_drivers;
   if (std::find(known.begin(), known.end(), facts.driver) != known.end()) return std::nullopt;
-  return Obstacle{fmt::format("nvproxy of {} does not know driver {}", with_version("runsc", runsc.version),
-                              facts.driver),
-                  newer + ", or a driver of 'runsc nvproxy list-supported-drivers'"};
+  newer += ", or a driver of 'runsc nvproxy list-supported-drivers'";
+  if (runsc.allows_unsupported_driver) newer += ", or try --runtime-arg=--nvproxy-allow-unsupported-driver";
+  const std::string name = with_version("runsc", runsc.version);
+  return Obstacle{fmt::format("nvproxy of {} does not know driver {}", name, facts.driver), newer};
 }
 
 Check runtime_lacks(const HostFacts& facts, const RuntimeFacts& runtime) {

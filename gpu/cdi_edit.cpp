@@ -89,7 +89,7 @@ void complete(json& device, const std::string& host, const std::string& name) {
   if (type != found && !(type == "u" && found == "c"))
     throw Error(ErrorCode::invalid_config,
                 fmt::format("the device node '{}' of '{}' is of type {}, not {}", host, name, found, type));
-  if (type == "p") return;
+  if (type == "p" || device.value("major", 0) != 0) return;
   device["major"] = major(status.st_rdev);
   device["minor"] = minor(status.st_rdev);
 }
@@ -101,12 +101,16 @@ void own(json& device, const json& spec, const char* id) {
   if (spec.contains(place) && spec[place].is_number_unsigned() && spec[place] != 0U) device[id] = spec[place];
 }
 
+bool is_unset(const json& value) {
+  return value.is_null() || (value.is_string() && value.get_ref<const std::string&>().empty());
+}
+
 void add_device(json& spec, const json& node, const std::string& name) {
   json device = node;
   const std::string permissions = text_at(node, "permissions"), path = text_at(node, "path");
   for (const char* extra : {"hostPath", "permissions"}) device.erase(extra);
   for (const char* field : {"type", "major", "minor", "fileMode", "uid", "gid"})
-    if (device.contains(field) && (device[field].is_null() || device[field] == "")) device.erase(field);
+    if (device.contains(field) && is_unset(device[field])) device.erase(field);
   const std::string host = text_at(node, "hostPath").empty() ? path : text_at(node, "hostPath");
   complete(device, host, name);
   own(device, spec, "uid");

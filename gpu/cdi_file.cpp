@@ -63,7 +63,7 @@ class Object {
     if (value == nullptr && !required) return "";
     if (value == nullptr) broken(at(name), "is missing");
     if (!value->is_string()) broken(at(name), "is not text");
-    const std::string string = *value;
+    std::string string = *value;
     if (required && string.empty()) broken(at(name), "is empty");
     if (string.find('\0') != string.npos) broken(at(name), "holds a zero byte");
     return string;

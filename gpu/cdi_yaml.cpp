@@ -46,7 +46,11 @@ json converted(const YAML::Node& node, int level, int& left) {
 json json_from_yaml(std::string_view text) {
   try {
     int left = kMostValues;
-    return converted(YAML::Load(std::string(text)), 0, left);
+    json document = converted(YAML::Load(std::string(text)), 0, left);
+    (void)document.dump();  // what it cannot write, the bundle's config.json could not hold
+    return document;
+  } catch (const json::exception&) {
+    throw BrokenCdi("it is not UTF-8");
   } catch (const YAML::Exception& error) {
     throw BrokenCdi(fmt::format("it is no YAML at line {}: {}", error.mark.line + 1, error.msg));
   }

@@ -92,9 +92,11 @@ auto gently(std::string& problem, F&& probe) -> decltype(probe()) {
 }
 
 void examine_runsc(Runner& runner, Prober& prober, RuntimeFacts& facts, const HostPlaces& places) {
-  const Advertised flags =
-      gently(facts.problem, [&] { return prober.flags(runsc_table(), facts.path, "checkpoint"); });
-  facts.cuda_checkpoint_path = flags.has("--cuda-checkpoint-path");
+  const auto flags = [&](const std::string& verb) {
+    return gently(facts.problem, [&] { return prober.flags(runsc_table(), facts.path, verb); });
+  };
+  facts.cuda_checkpoint_path = flags("checkpoint").has("--cuda-checkpoint-path");
+  facts.allows_unsupported_driver = flags("").has("--nvproxy-allow-unsupported-driver");
   const Argv args{"nvproxy", "list-supported-drivers"};
   const Result result = ask(runner, facts.path, args, places);
   std::vector<std::string> known = versions(result.ok() ? words_of(result) : "");

@@ -36,7 +36,8 @@ struct RuntimeFacts {
   std::string version;  ///< empty: not told
   /// runsc: the driver versions of its nvproxy; nullopt when it does not list them (`problem` says why).
   std::optional<std::vector<std::string>> nvproxy_drivers = {};
-  bool cuda_checkpoint_path = false;  ///< runsc: `checkpoint --cuda-checkpoint-path`
+  bool cuda_checkpoint_path = false;       ///< runsc: `checkpoint --cuda-checkpoint-path`
+  bool allows_unsupported_driver = false;  ///< runsc: the global --nvproxy-allow-unsupported-driver
   std::string problem = {};
 };
 
@@ -59,9 +60,10 @@ struct InstalledRuntime {
 /// Where to look; tests look elsewhere.
 struct HostPlaces {
   std::string nvml = "libnvidia-ml.so.1";
-  std::filesystem::path root = "/";                            ///< stands before /proc
-  std::string own_cuda_checkpoint;                             ///< empty: LIBEXECDIR/ckpt/cuda-checkpoint
-  std::chrono::milliseconds limit = std::chrono::seconds(30);  ///< of each program; CUDA starts in seconds
+  std::filesystem::path root = "/";  ///< stands before /proc
+  std::string own_cuda_checkpoint;   ///< empty: LIBEXECDIR/ckpt/cuda-checkpoint
+  /// Of each program; CUDA takes seconds to start. nullopt: none.
+  std::optional<std::chrono::milliseconds> limit = std::chrono::seconds(30);
 };
 
 /// Asks everything; what cannot be learned is a problem in the facts. Throws only Error(interrupted).

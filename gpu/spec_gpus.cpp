@@ -7,6 +7,7 @@
 #include <array>
 #include <filesystem>
 
+#include "gpu/cdi_file.h"
 #include "runtimes/json.h"
 
 namespace ckpt {
@@ -154,11 +155,11 @@ bool is_nvidia_device(std::string_view path) {
 }
 
 bool is_nvidia_cdi_name(std::string_view name) {
-  const std::size_t slash = name.find('/'), equals = name.find('=');
-  if (slash == name.npos || equals == name.npos || equals < slash) return false;
-  const std::string_view vendor = name.substr(0, slash);
-  return (vendor == "nvidia.com" || vendor.ends_with(".nvidia.com")) && equals > slash + 1 &&
-         equals + 1 < name.size();
+  const std::size_t equals = name.find('=');
+  if (equals == name.npos || !is_cdi_kind(name.substr(0, equals)) || !is_cdi_device(name.substr(equals + 1)))
+    return false;
+  const std::string_view vendor = name.substr(0, name.find('/'));
+  return vendor == "nvidia.com" || vendor.ends_with(".nvidia.com");
 }
 
 Reasons gpu_reasons(const json& spec) {

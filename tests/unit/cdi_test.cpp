@@ -106,6 +106,9 @@ TEST_CASE("cdi: what makes a specification unusable is said with its place") {
   CHECK(broken("[]") == "the specification is not an object");
   CHECK(broken("a: [", true).starts_with("it is no YAML at line "));
   CHECK(broken("", true) == "the specification is not an object");
+  CHECK(broken("kind: \"a\xff\"", true) == "it is not UTF-8");
+  CHECK(broken("\"a\xff\": b", true) == "it is not UTF-8");
+  CHECK(broken("{\"kind\": \"a\xff\"}") == "it is no JSON");
   CHECK(broken("? [a]\n: b", true) == "it has a key that is not text");
   const json good = specification({"0"});
   const auto with = [&](const char* place, const json& value) {

@@ -271,7 +271,8 @@ TEST_CASE("gpu host: a runsc's drivers and options, or why they are not known") 
     FakeRunner runner([&](const Command& command) {
       if (command.args == Argv{"--version"}) return FakeRunner::said(0, "runsc version v0\n");
       if (command.args == Argv{"nvproxy", "list-supported-drivers"}) return drivers;
-      return FakeRunner::said(0, "", fixture(help));
+      return FakeRunner::said(0, "",
+                              fixture(command.args == Argv{"flags"} ? "help/runsc-2026-global.txt" : help));
     });
     Prober prober(runner, dir / "probe" / help);
     const HostPlaces places{.nvml = "/no/nvml.so", .root = dir.path()};
@@ -284,6 +285,7 @@ TEST_CASE("gpu host: a runsc's drivers and options, or why they are not known") 
   CHECK(runtimes[0].version == "v0");
   CHECK(runtimes[0].nvproxy_drivers == std::vector<std::string>{"550.54.14", "535.129.03"});
   CHECK(runtimes[0].cuda_checkpoint_path);
+  CHECK(runtimes[0].allows_unsupported_driver);
   CHECK(runtimes[0].problem.empty());
   CHECK(runtimes[1].path.empty());
   runtimes = look(FakeRunner::said(128, "", "unknown command nvproxy\n"), "help/runsc-2024-checkpoint.txt");
@@ -390,6 +392,9 @@ TEST_CASE("gpu capabilities: a runsc whose nvproxy does not know the driver, or 
   CHECK(capability_table(facts) ==
         rows("runsc", false, "nvproxy of runsc v0 does not know driver 610.1",
              "install a newer runsc, or a driver of 'runsc nvproxy list-supported-drivers'"));
+  facts.runtimes[0].allows_unsupported_driver = true;
+  CHECK(
+      capability_table(facts)[0].fix.ends_with(", or try --runtime-arg=--nvproxy-allow-unsupported-driver"));
   facts.runtimes[0].nvproxy_drivers->push_back("610.1");
   facts.runtimes[0].cuda_checkpoint_path = false;
   CHECK(capability_table(facts) == rows("runsc", true, "driver 610.1, by ckpt, with 'runsc exec'", ""));

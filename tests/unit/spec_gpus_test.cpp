@@ -106,7 +106,8 @@ TEST_CASE("spec gpus: CDI annotations that name a device of NVIDIA's") {
   for (const json& value :
        {json(""), json("0"), json("vendor.com/net=eth0"), json("nvidia.com"), json("nvidia.com/"),
         json("nvidia.com/gpu"), json("nvidia.com/gpu="), json("nvidia.com/=0"), json("=nvidia.com/gpu"),
-        json("notnvidia.com/gpu=0"), json(7), json(nullptr), json(true), json::array({"nvidia.com/gpu=0"})}) {
+        json("notnvidia.com/gpu=0"), json("nvidia.com/ =0"), json("nvidia.com/gpu=a b"),
+        json("nvidia.com/a/b=0"), json(7), json(nullptr), json(true), json::array({"nvidia.com/gpu=0"})}) {
     INFO(value.dump());
     CHECK(reasons("cdi.k8s.io/gpu", value).empty());
   }
