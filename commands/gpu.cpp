@@ -25,7 +25,8 @@ using nlohmann::json;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-/// CRIU needs that long at most for the tree itself (its default); a gigabyte goes over PCIe in under a second.
+/// CRIU needs that long at most for the tree itself (its default); a gigabyte goes over PCIe in under a
+/// second.
 constexpr std::uint64_t kGigabyte = 1'000'000'000;
 
 CudaLimits limits_of(const Context& context, milliseconds lock) {
@@ -33,7 +34,8 @@ CudaLimits limits_of(const Context& context, milliseconds lock) {
 }
 
 /// cuda-checkpoint as it reaches this container's processes.
-CudaCommand command_for(const Context& context, const Driver& driver, const std::string& id, const json& spec) {
+CudaCommand command_for(const Context& context, const Driver& driver, const std::string& id,
+                        const json& spec) {
   if (!driver.table().shares_host_kernel) {
     const InsideCommand inside = inside_of(driver, id, spec);
     const std::string program = cuda_checkpoint_inside(spec);
@@ -54,7 +56,8 @@ CudaCommand command_for(const Context& context, const Driver& driver, const std:
 
 std::vector<std::string> names_of(const std::vector<GpuHolder>& holders) {
   std::vector<std::string> names;
-  for (const GpuHolder& holder : holders) names.push_back(fmt::format("'{}' (pid {})", holder.comm, holder.pid));
+  for (const GpuHolder& holder : holders)
+    names.push_back(fmt::format("'{}' (pid {})", holder.comm, holder.pid));
   return names;
 }
 
@@ -99,7 +102,8 @@ std::vector<GpuHolder> locate(const Driver& driver, const ContainerState& state,
 std::string plugin_failure(const std::string& restore_log) {
   std::ifstream lines(restore_log);
   for (std::string line; std::getline(lines, line);)
-    if (line.find("cuda_plugin:") != std::string::npos && line.find("failed") != std::string::npos) return line;
+    if (line.find("cuda_plugin:") != std::string::npos && line.find("failed") != std::string::npos)
+      return line;
   return "";
 }
 
@@ -109,7 +113,8 @@ void require_running(const CudaFreezer& freezer, const std::vector<GpuHolder>& p
     if (state != CudaState::running)
       wrong.push_back(fmt::format("pid {} is {}", pid, state ? name_of(*state) : "no CUDA process"));
   if (!wrong.empty())
-    throw Error(ErrorCode::gpu_failed, fmt::format("restored, but not running on the GPU: {}", fmt::join(wrong, ", ")))
+    throw Error(ErrorCode::gpu_failed,
+                fmt::format("restored, but not running on the GPU: {}", fmt::join(wrong, ", ")))
         .with_hint("'ckpt gpu-thaw ID' tries to bring them back");
 }
 
@@ -133,7 +138,8 @@ void mount_cuda_tools(const Context& context, const Driver& driver, json& spec) 
   if (!uses_gpu(spec)) return;
   const auto tool = cuda_checkpoint_program(context.globals.cuda_checkpoint);
   if (!tool && !driver.table().shares_host_kernel)
-    context.out.warn("there is no cuda-checkpoint to mount; this container's GPU state cannot be checkpointed");
+    context.out.warn(
+        "there is no cuda-checkpoint to mount; this container's GPU state cannot be checkpointed");
   const auto mount = [&](const std::optional<std::string>& source, const char* destination) {
     if (!source) return;
     for (const json& known : spec.value("mounts", json::array()))
@@ -161,8 +167,8 @@ Driver fitted_to_gpus(const Driver& driver, const json& spec) {
   return driver.with_nvproxy(true);
 }
 
-GpuPlan plan_gpu(const Context& context, const CudaOptions& o, const Found& found, const ContainerState& state,
-                 const Findings& findings, const std::string& config) {
+GpuPlan plan_gpu(const Context& context, const CudaOptions& o, const Found& found,
+                 const ContainerState& state, const Findings& findings, const std::string& config) {
   GpuPlan plan;
   const Driver& driver = found.driver;
   if (o.strategy == "off") return plan;
@@ -177,8 +183,8 @@ GpuPlan plan_gpu(const Context& context, const CudaOptions& o, const Found& foun
   CudaOffer offer = offer_of(driver, spec);
   std::vector<GpuHolder> others;
   try {
-    plan.freezer = std::make_shared<CudaFreezer>(
-        context.runner, command_for(context, driver, state.id, spec), limits_of(context, o.timeout));
+    plan.freezer = std::make_shared<CudaFreezer>(context.runner, command_for(context, driver, state.id, spec),
+                                                 limits_of(context, o.timeout));
     plan.freezer->probe();
     offer.actions = plan.freezer->dialect().has("--action") || plan.freezer->dialect().action_words;
     offer.toggle = plan.freezer->dialect().has("--toggle");
@@ -224,9 +230,10 @@ GpuImage describe_gpu(const GpuPlan& plan) {
 std::string check_gpus(const GpuImage& image, const std::vector<std::string>& gpu_map) {
   if (image.strategy == "none" && gpu_map.empty()) return "";
   if (!gpu_map.empty() && image.strategy != "manual")
-    throw Error(ErrorCode::unsupported,
-                fmt::format("--gpu-map needs a checkpoint that was frozen by ckpt itself, this one was by: {}",
-                            image.strategy))
+    throw Error(
+        ErrorCode::unsupported,
+        fmt::format("--gpu-map needs a checkpoint that was frozen by ckpt itself, this one was by: {}",
+                    image.strategy))
         .with_hint("take it with --cuda manual");
   SavedGpus saved{.driver = image.driver, .gpus = {}, .bytes = image.bytes};
   for (const GpuIdentity& gpu : image.gpus) saved.gpus.emplace_back(gpu.uuid, gpu.name);
@@ -263,9 +270,10 @@ std::vector<CudaStep> thaw_restored(const Context& context, const Driver& driver
 
 namespace {
 
-/// The processes that cuda-checkpoint finds locked or checkpointed. They hold no device then, so every process
-/// is asked about.
-std::vector<GpuHolder> frozen_processes(const Driver& driver, const ContainerState& state, CudaFreezer& freezer) {
+/// The processes that cuda-checkpoint finds locked or checkpointed. They hold no device then, so every
+/// process is asked about.
+std::vector<GpuHolder> frozen_processes(const Driver& driver, const ContainerState& state,
+                                        CudaFreezer& freezer) {
   freezer.probe();
   if (!freezer.dialect().has("--get-state"))
     throw Error(ErrorCode::unsupported, "this cuda-checkpoint cannot tell which processes are frozen")
@@ -284,8 +292,9 @@ std::vector<GpuHolder> frozen_processes(const Driver& driver, const ContainerSta
 
 }  // namespace
 
-std::vector<GpuHolder> thaw_container(const Context& context, const Driver& driver, const ContainerState& state,
-                                      const json& spec, std::vector<CudaStep>& steps) {
+std::vector<GpuHolder> thaw_container(const Context& context, const Driver& driver,
+                                      const ContainerState& state, const json& spec,
+                                      std::vector<CudaStep>& steps) {
   CudaFreezer freezer(context.runner, command_for(context, driver, state.id, spec),
                       limits_of(context, seconds(10)));
   const std::vector<GpuHolder> frozen = frozen_processes(driver, state, freezer);

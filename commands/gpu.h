@@ -21,8 +21,8 @@ struct CudaOptions {
 };
 void declare_cuda_options(CLI::App& app, CudaOptions& o);
 
-/// Mounts cuda-checkpoint and the finder read-only into a container that uses GPUs, where `spec` has nothing at
-/// their place; a warning when there is no cuda-checkpoint for a sandbox, which needs it inside.
+/// Mounts cuda-checkpoint and the finder read-only into a container that uses GPUs, where `spec` has nothing
+/// at their place; a warning when there is no cuda-checkpoint for a sandbox, which needs it inside.
 void mount_cuda_tools(const Context& context, const Driver& driver, nlohmann::json& spec);
 /// With runsc's --nvproxy=true exactly when `spec` uses GPUs; a user's own --runtime-arg --nvproxy stands.
 Driver fitted_to_gpus(const Driver& driver, const nlohmann::json& spec);
@@ -39,15 +39,15 @@ struct GpuPlan {
 /// Looks for CUDA processes and chooses the way; asks nothing of a container that has no GPU. `config` is the
 /// config.json that it runs with. Throws Error(unsupported) or Error(conflict) for one that cannot be frozen:
 /// a live CUDA process makes a runtime fail, or end the container.
-GpuPlan plan_gpu(const Context& context, const CudaOptions& o, const Found& found, const ContainerState& state,
-                 const Findings& findings, const std::string& config);
+GpuPlan plan_gpu(const Context& context, const CudaOptions& o, const Found& found,
+                 const ContainerState& state, const Findings& findings, const std::string& config);
 
 /// What the manifest keeps of it.
 GpuImage describe_gpu(const GpuPlan& plan);
 
 /// Before a restore: throws Error(host_incompatible) when this host's GPUs cannot take the image; returns
-/// cuda-checkpoint's device map for --gpu-map, empty without. Throws Error(unsupported) for a map that the way of
-/// the checkpoint cannot apply.
+/// cuda-checkpoint's device map for --gpu-map, empty without. Throws Error(unsupported) for a map that the
+/// way of the checkpoint cannot apply.
 std::string check_gpus(const GpuImage& image, const std::vector<std::string>& gpu_map);
 
 /// How a restored container's GPU state is brought back.
@@ -57,16 +57,16 @@ struct GpuRestore {
   std::string device_map;
   std::string restore_log;  ///< CRIU's, which alone tells of a plugin that failed (facts 14.5)
 };
-/// Brings the recorded processes back where ckpt froze them, and proves that each lives, is in state running and
-/// has GPU memory again. Throws Error(gpu_failed).
+/// Brings the recorded processes back where ckpt froze them, and proves that each lives, is in state running
+/// and has GPU memory again. Throws Error(gpu_failed).
 std::vector<CudaStep> thaw_restored(const Context& context, const Driver& driver, const ContainerState& state,
                                     const GpuRestore& restore);
 
 /// The config.json in the bundle that a runtime names; an empty object when it cannot be read.
 nlohmann::json spec_of_container(const ContainerState& state);
 
-/// Brings every process of the container that cuda-checkpoint finds frozen back to running, and returns those.
-/// Throws Error(gpu_failed), Error(unsupported).
+/// Brings every process of the container that cuda-checkpoint finds frozen back to running, and returns
+/// those. Throws Error(gpu_failed), Error(unsupported).
 std::vector<GpuHolder> thaw_container(const Context& context, const Driver& driver,
                                       const ContainerState& state, const nlohmann::json& spec,
                                       std::vector<CudaStep>& steps);

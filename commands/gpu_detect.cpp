@@ -239,7 +239,8 @@ int detect(const Context& context, const DetectOptions& o) {
   HostFacts facts;
   if (context.globals.json || !question)
     facts = look_at_host(context.runner, context.prober, runtimes_of(context),
-                         {.own_cuda_checkpoint = {}, .limit = context.timeout_or(std::chrono::seconds(30))});
+                         {.cuda_checkpoint = context.globals.cuda_checkpoint,
+                          .limit = context.timeout_or(std::chrono::seconds(30))});
   if (context.globals.json) {
     json document = host_json(facts);
     document["container"] = question ? container_json(reasons) : json();

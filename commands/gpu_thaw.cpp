@@ -14,8 +14,9 @@ int thaw(Context& context, const std::string& id) {
   const Found found = context.find(id);
   const auto state = found.driver.state(id);
   if (!state || state->status != "running")
-    throw Error(ErrorCode::conflict, fmt::format("container '{}' is {}; only in a running one are processes to thaw",
-                                                 id, state ? state->status : "gone"));
+    throw Error(ErrorCode::conflict,
+                fmt::format("container '{}' is {}; only in a running one are processes to thaw", id,
+                            state ? state->status : "gone"));
   const json spec = spec_of_container(*state);
   if (context.globals.dry_run) {
     context.print_plan(planned_thaw(context, found.driver, *state, spec));

@@ -54,9 +54,9 @@ void write_bundle(const LaunchFiles& files, const nlohmann::json& spec);
 pid_t launch_detached(const Context& context, const Driver& driver, const Record& record,
                       const Launch& launch, const std::optional<std::string>& pid_file);
 
-/// Attached: brings it up in this process, calls `once_running` (what that throws takes it down again), lets go of
-/// `lock`, relays until its end, deletes it
-/// as `runc run` does. Returns the container's own status; 137 when a checkpoint stopped it.
+/// Attached: brings it up in this process, calls `once_running` (what that throws takes it down again), lets
+/// go of `lock`, relays until its end, deletes it as `runc run` does. Returns the container's own status; 137
+/// when a checkpoint stopped it.
 int run_to_its_end(const Context& context, const Driver& driver, const Record& record, const Launch& launch,
                    const std::optional<std::string>& pid_file, std::unique_ptr<ContainerLock> lock,
                    const std::function<void()>& once_running = {});

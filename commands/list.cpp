@@ -22,6 +22,7 @@ struct ListOptions {
 struct Row {
   std::string id, runtime, root, status, bundle, created, last_checkpoint;
   pid_t pid = 0;
+  std::optional<std::vector<std::string>> gpu = {};  ///< nullopt: not a container of ckpt's, not known
 };
 
 struct Answer {
@@ -121,7 +122,7 @@ json to_json(const Row& row) {
           {"pid", row.pid},
           {"bundle", text(row.bundle)},
           {"created", text(row.created)},
-          {"gpu", row.gpu},
+          {"gpu", row.gpu ? json(*row.gpu) : json()},
           {"last_checkpoint", text(row.last_checkpoint)}};
 }
 

@@ -33,7 +33,8 @@ void thaw_left_frozen(const Context& context, const Driver& driver, const std::s
   const std::size_t thawed = thaw_container(context, driver, *state, spec_of_container(*state), steps).size();
   if (thawed > 0)
     context.out.warn(fmt::format(
-        "{} CUDA processes of '{}' had been left frozen by a ckpt that was killed; they run again", thawed, id));
+        "{} CUDA processes of '{}' had been left frozen by a ckpt that was killed; they run again", thawed,
+        id));
 }
 
 void undo_dead(const Context& context, const Driver& driver, const std::string& id,

@@ -5,9 +5,9 @@
 #include "commands/options.h"
 #include "commands/recovery.h"
 #include "commands/verbs.h"
-#include "images/criu_images.h"
 #include "gpu/spec_gpus.h"
 #include "gpu/tools.h"
+#include "images/criu_images.h"
 #include "images/store.h"
 #include "runtimes/fs.h"
 #include "runtimes/ids.h"
@@ -192,8 +192,10 @@ Plan make_plan(const Context& context, const RestoreOptions& o) {
   opts.detach = true;
   if (!files.console_socket.empty()) opts.console_socket = files.console_socket;
   Delivery delivery = restore_delivery(driver.dialect("restore"), opts, record.id);
-  return {std::move(image), std::move(driver),   std::move(record), std::move(spec), std::move(files),
-          std::move(opts),  std::move(delivery), work_dir,          gpu,             device_map};
+  return {std::move(image),    std::move(driver), std::move(record),
+          std::move(spec),     std::move(files),  std::move(opts),
+          std::move(delivery), work_dir,          gpu,
+          device_map};
 }
 
 Launch launch_of(const Context& context, const Plan& plan) {
@@ -205,8 +207,9 @@ Launch launch_of(const Context& context, const Plan& plan) {
   if (plan.driver.table().uses_criu) launch.criu_log = (plan.work_dir / "restore.log").string();
   if (!plan.delivery.criu_config.empty())
     launch.env["CRIU_CONFIG_FILE"] = (plan.files.home / "criu.conf").string();
-  if (const auto tool = plan.gpu.strategy == "plugin" ? cuda_checkpoint_program(context.globals.cuda_checkpoint)
-                                                      : std::nullopt)
+  if (const auto tool = plan.gpu.strategy == "plugin"
+                            ? cuda_checkpoint_program(context.globals.cuda_checkpoint)
+                            : std::nullopt)
     launch.env["PATH"] = fs::path(*tool).parent_path().string() + ":" + search_path();
   launch.timeout_ms = static_cast<int>(
       std::chrono::milliseconds(context.timeout_or(seconds(600)).value_or(seconds(0))).count());
@@ -293,17 +296,16 @@ int restore_detached(const Context& context, const RestoreOptions& o, const Plan
     context.out.line(plan.record.id);
     return 0;
   }
-  context.out.document(
-      {{"id", plan.record.id},
-       {"runtime", plan.driver.table().name},
-       {"pid", pid},
-       {"image", plan.image.directory.string()},
-       {"verified", true},
-       {"gpu", {{"strategy", plan.gpu.strategy}, {"steps", steps_json(steps)}}},
-       {"seconds",
-        {{"total", std::chrono::duration<double>(Clock::now() - begin).count()},
-         {"runtime", runtime},
-         {"thaw_gpu", thaw}}}});
+  context.out.document({{"id", plan.record.id},
+                        {"runtime", plan.driver.table().name},
+                        {"pid", pid},
+                        {"image", plan.image.directory.string()},
+                        {"verified", true},
+                        {"gpu", {{"strategy", plan.gpu.strategy}, {"steps", steps_json(steps)}}},
+                        {"seconds",
+                         {{"total", std::chrono::duration<double>(Clock::now() - begin).count()},
+                          {"runtime", runtime},
+                          {"thaw_gpu", thaw}}}});
   return 0;
 }
 

@@ -70,7 +70,8 @@ void run_detached(const Context& context, const RunOptions& o, const Driver& dri
 json prepared_spec(const Context& context, const RunOptions& o, const Driver& driver, const Bundle& bundle) {
   json spec = parse_spec(bundle.text, (bundle.directory / "config.json").string());
   if (!o.devices.empty())
-    for (const std::string& warning : apply_cdi(spec, o.devices, cdi_dirs(o.cdi_dirs))) context.out.warn(warning);
+    for (const std::string& warning : apply_cdi(spec, o.devices, cdi_dirs(o.cdi_dirs)))
+      context.out.warn(warning);
   spec = prepare_spec(std::move(spec), bundle.directory, driver.target().kind, context.payload);
   mount_cuda_tools(context, driver, spec);
   return spec;
@@ -126,7 +127,8 @@ Action declare_run(CLI::App& app) {
       ->type_name("CDI")
       ->allow_extra_args(false)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  app.add_option("--cdi-spec-dir", o->cdi_dirs, "where CDI specifications are; repeatable (default: /etc/cdi, /var/run/cdi)")
+  app.add_option("--cdi-spec-dir", o->cdi_dirs,
+                 "where CDI specifications are; repeatable (default: /etc/cdi, /var/run/cdi)")
       ->type_name("DIR")
       ->allow_extra_args(false)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);

@@ -87,8 +87,7 @@ Argv cuda_args(const CudaDialect& dialect, std::string_view action, const std::s
   Argv args = {"--action", std::string(action), "--pid", pids};
   if (action == "lock" && timeout && dialect.has("--timeout"))
     args.insert(args.end(), {"--timeout", fmt::format("{}", timeout->count())});
-  if (action == "restore" && !device_map.empty())
-    args.insert(args.end(), {"--device-map", device_map});
+  if (action == "restore" && !device_map.empty()) args.insert(args.end(), {"--device-map", device_map});
   return args;
 }
 
@@ -98,10 +97,9 @@ void CudaFreezer::probe() {
   const Result result = runner_.run(command);
   if (result.interrupted) throw interrupted_error(*result.interrupted);
   dialect_ = parse_cuda_help(result.out + result.err);
-  if (result.ok() && (dialect_.has("--action") || dialect_.has("--toggle") || dialect_.action_words))
-    return;
-  throw Error(ErrorCode::unsupported, fmt::format("cuda-checkpoint does not work here: {}",
-                                                  failure_of(result, command.timeout)))
+  if (result.ok() && (dialect_.has("--action") || dialect_.has("--toggle") || dialect_.action_words)) return;
+  throw Error(ErrorCode::unsupported,
+              fmt::format("cuda-checkpoint does not work here: {}", failure_of(result, command.timeout)))
       .with_command(command.argv())
       .with_hint("it needs the driver's libcuda.so.1: driver 570 or newer for ckpt's own, 550 for NVIDIA's");
 }
@@ -145,8 +143,8 @@ CudaFreezer::Answers CudaFreezer::ask(const std::vector<pid_t>& pids, const std:
   if (pids.size() > 1 && dialect_.many_pids) return ask_together(pids, action, device_map);
   std::vector<std::future<Answer>> calls;
   for (const pid_t pid : pids)
-    calls.push_back(std::async(std::launch::async,
-                               [this, pid, &action, &device_map] { return ask_one(pid, action, device_map); }));
+    calls.push_back(std::async(
+        std::launch::async, [this, pid, &action, &device_map] { return ask_one(pid, action, device_map); }));
   Answers answers;
   for (std::size_t i = 0; i < pids.size(); ++i) answers[pids[i]] = calls[i].get();
   return answers;
@@ -222,7 +220,8 @@ std::vector<std::string> CudaFreezer::bring_back(const std::vector<GpuHolder>& p
       failed.push_back(std::move(line));
   for (const auto& [pid, state] : states(processes))
     if (state != CudaState::running)
-      failed.push_back(fmt::format("pid {} is {}", pid, state ? name_of(*state) : "no CUDA process any more"));
+      failed.push_back(
+          fmt::format("pid {} is {}", pid, state ? name_of(*state) : "no CUDA process any more"));
   return failed;
 }
 
@@ -261,7 +260,7 @@ void CudaFreezer::freeze(const std::vector<GpuHolder>& processes) {
   const HoldInterrupts hold;
   const std::vector<std::string> left = bring_back(processes, "");
   const std::string back = left.empty() ? fmt::format("all {} processes run on", processes.size())
-                                  : fmt::format("not brought back: {}", fmt::join(left, "; "));
+                                        : fmt::format("not brought back: {}", fmt::join(left, "; "));
   if (failed.empty() && left.empty()) throw_if_interrupted();
   throw Error(ErrorCode::gpu_failed,
               fmt::format("the GPU could not be frozen: {}; {}", fmt::join(failed, "; "), back))

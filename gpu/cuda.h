@@ -23,8 +23,8 @@ std::string_view name_of(CudaState state);
 /// What --get-state prints; nullopt for anything else.
 std::optional<CudaState> cuda_state_named(std::string_view text);
 
-/// Makes the command of a cuda-checkpoint with these arguments: on the host, or inside a sandbox. Its pids are
-/// those of the GpuHolders.
+/// Makes the command of a cuda-checkpoint with these arguments: on the host, or inside a sandbox. Its pids
+/// are those of the GpuHolders.
 using CudaCommand = std::function<Command(const Argv&)>;
 
 /// What a cuda-checkpoint's -h tells of it.
@@ -37,8 +37,8 @@ struct CudaDialect {
 CudaDialect parse_cuda_help(const std::string& text);
 
 /// The arguments for get-state, toggle, lock, checkpoint, restore or unlock of `pids` (one, or several with
-/// commas between them). `lock` waits at most `timeout` for work on the GPU where the tool can be told so; the
-/// device map goes with `restore`. Pure.
+/// commas between them). `lock` waits at most `timeout` for work on the GPU where the tool can be told so;
+/// the device map goes with `restore`. Pure.
 Argv cuda_args(const CudaDialect& dialect, std::string_view action, const std::string& pids,
                std::optional<std::chrono::milliseconds> timeout = {}, const std::string& device_map = {});
 

@@ -147,11 +147,9 @@ fs::path criu_plugin_path() {
 }
 
 std::optional<CudaCheckpoint> find_cuda_checkpoint(Runner& runner, const HostPlaces& places) {
-  if (const auto path = find_program("cuda-checkpoint")) return examine(runner, *path, false, places);
-  const std::string own =
-      places.own_cuda_checkpoint.empty() ? CKPT_LIBEXECDIR "/cuda-checkpoint" : places.own_cuda_checkpoint;
-  if (const auto path = find_program(own)) return examine(runner, *path, true, places);
-  return std::nullopt;
+  const auto path = cuda_checkpoint_program(places.cuda_checkpoint, places.own_cuda_checkpoint);
+  if (!path) return std::nullopt;
+  return examine(runner, *path, path == places.own_cuda_checkpoint, places);
 }
 
 HostFacts look_at_host(Runner& runner, Prober& prober, const std::vector<InstalledRuntime>& runtimes,

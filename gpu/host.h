@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "gpu/nvml.h"
+#include "gpu/tools.h"
 #include "runtimes/probe.h"
 #include "runtimes/runtime.h"
 #include "runtimes/spawn.h"
@@ -60,8 +61,9 @@ struct InstalledRuntime {
 /// Where to look; tests look elsewhere.
 struct HostPlaces {
   std::string nvml = "libnvidia-ml.so.1";
-  std::filesystem::path root = "/";  ///< stands before /proc
-  std::string own_cuda_checkpoint;   ///< empty: LIBEXECDIR/ckpt/cuda-checkpoint
+  std::filesystem::path root = "/";                 ///< stands before /proc
+  std::optional<std::string> cuda_checkpoint = {};  ///< --cuda-checkpoint
+  std::optional<std::string> own_cuda_checkpoint = own_helper("cuda-checkpoint");
   /// Of each program; CUDA takes seconds to start. nullopt: none.
   std::optional<std::chrono::milliseconds> limit = std::chrono::seconds(30);
 };
@@ -69,7 +71,7 @@ struct HostPlaces {
 /// Asks everything; what cannot be learned is a problem in the facts. Throws only Error(interrupted).
 HostFacts look_at_host(Runner& runner, Prober& prober, const std::vector<InstalledRuntime>& runtimes,
                        const HostPlaces& places = {});
-/// NVIDIA's cuda-checkpoint in PATH and the sbin directories, else `own` (HostPlaces); nullopt for neither.
+/// The one that cuda_checkpoint_program() chooses; nullopt for none.
 std::optional<CudaCheckpoint> find_cuda_checkpoint(Runner& runner, const HostPlaces& places = {});
 /// CRIU_LIBS_DIR, else /usr/lib/criu (CRIU 4.1, criu/plugin.c), and cuda_plugin.so in it.
 std::filesystem::path criu_plugin_path();

@@ -55,7 +55,8 @@ std::string uuid_of(const std::vector<std::string>& uuids, const std::string& na
   const bool number = !name.empty() && name.size() < 4 && name.find_first_not_of("0123456789") == name.npos;
   if (number && std::stoul(name) < uuids.size()) return uuids[std::stoul(name)];
   if (std::find(uuids.begin(), uuids.end(), name) != uuids.end()) return name;
-  throw Error(ErrorCode::usage, fmt::format("--gpu-map: '{}' is no GPU {}; there are {}", name, side, uuids.size()))
+  throw Error(ErrorCode::usage,
+              fmt::format("--gpu-map: '{}' is no GPU {}; there are {}", name, side, uuids.size()))
       .with_hint("write an index or a UUID on each side, as 0=1");
 }
 
@@ -89,10 +90,11 @@ std::uint64_t available_memory(pid_t pid) {
 void require_host_memory(std::uint64_t bytes, pid_t pid, const std::string& id) {
   const std::uint64_t room = available_memory(pid);
   if (bytes <= room) return;
-  throw Error(ErrorCode::conflict,
-              fmt::format("container '{}' cannot be checkpointed: its {} of GPU memory go to host memory first, "
-                          "and {} are free for it",
-                          id, gigabytes(bytes), gigabytes(room)))
+  throw Error(
+      ErrorCode::conflict,
+      fmt::format("container '{}' cannot be checkpointed: its {} of GPU memory go to host memory first, "
+                  "and {} are free for it",
+                  id, gigabytes(bytes), gigabytes(room)))
       .with_hint("free memory, or raise the memory limit of its cgroup");
 }
 
@@ -108,8 +110,8 @@ std::vector<std::string> gpu_obstacles(const SavedGpus& saved, const PresentGpus
         fmt::format("there are {} GPUs, the checkpoint had {}", present.gpus.size(), saved.gpus.size()));
   for (std::size_t i = 0; i < std::min(present.gpus.size(), saved.gpus.size()); ++i)
     if (present.gpus[i].name != saved.gpus[i].second)
-      obstacles.push_back(fmt::format("GPU {} is a '{}', the checkpoint's was a '{}'", i, present.gpus[i].name,
-                                      saved.gpus[i].second));
+      obstacles.push_back(fmt::format("GPU {} is a '{}', the checkpoint's was a '{}'", i,
+                                      present.gpus[i].name, saved.gpus[i].second));
   std::uint64_t room = 0;
   for (const Gpu& gpu : present.gpus) room += gpu.memory_total.value_or(0) - gpu.memory_used.value_or(0);
   if (room < saved.bytes)
@@ -137,7 +139,8 @@ std::string device_map_of(const SavedGpus& saved, const PresentGpus& present,
   for (const std::string& old : olds) {
     const std::string to = map.contains(old) ? map[old] : old;
     if (std::find(news.begin(), news.end(), to) == news.end())
-      throw Error(ErrorCode::host_incompatible, fmt::format("the checkpoint's GPU '{}' is not on this host", old))
+      throw Error(ErrorCode::host_incompatible,
+                  fmt::format("the checkpoint's GPU '{}' is not on this host", old))
           .with_hint("say with --gpu-map which one takes its place");
     if (!taken.insert(to).second)
       throw Error(ErrorCode::usage, fmt::format("--gpu-map puts two GPUs onto '{}'", to))

@@ -1,4 +1,5 @@
-// Room for GPU state: how much of it there is, and whether this host can hold it while it is frozen, or take it back.
+// Room for GPU state: how much of it there is, and whether this host can hold it while it is frozen, or take
+// it back.
 #pragma once
 #include <sys/types.h>
 

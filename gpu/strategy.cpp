@@ -17,7 +17,8 @@ constexpr std::pair<CudaStrategy, std::string_view> kNames[] = {
 
 /// Empty: it can be done.
 std::string lacks_native(const CudaOffer& offer) {
-  if (offer.runtime.uses_criu) return fmt::format("{} does not call cuda-checkpoint itself", offer.runtime.name);
+  if (offer.runtime.uses_criu)
+    return fmt::format("{} does not call cuda-checkpoint itself", offer.runtime.name);
   if (!offer.native_flag) return fmt::format("this {} has no --cuda-checkpoint-path", offer.runtime.name);
   if (!offer.mounted) return "cuda-checkpoint is not mounted in the container; 'ckpt run' does that";
   return "";
@@ -63,8 +64,7 @@ CudaStrategy choose_cuda_strategy(std::string_view asked, const CudaOffer& offer
     if (lacking.empty()) return strategy;
     why += fmt::format("{}{}: {}", why.empty() ? "" : "; ", name_of(strategy), lacking);
   }
-  throw Error(ErrorCode::unsupported,
-              fmt::format("the CUDA processes of '{}' cannot be frozen: {}", id, why))
+  throw Error(ErrorCode::unsupported, fmt::format("the CUDA processes of '{}' cannot be frozen: {}", id, why))
       .with_runtime(std::string(offer.runtime.name))
       .with_hint("'ckpt gpu-detect' shows what this host lacks");
 }

@@ -20,13 +20,13 @@ CudaStrategy strategy_named(std::string_view name);
 /// What the installed programs offer for one container.
 struct CudaOffer {
   const RuntimeTable& runtime;
-  bool native_flag = false;    ///< its `checkpoint` advertises --cuda-checkpoint-path
-  bool mounted = false;        ///< cuda-checkpoint is where ckpt's run mounts it
-  bool plugin = false;         ///< cuda_plugin.so where this CRIU looks
-  std::string plugin_place;    ///< for the message
-  bool actions = false;        ///< cuda-checkpoint works and has --action
-  bool toggle = false;         ///< cuda-checkpoint works and has at least --toggle
-  std::string tool_problem;    ///< why it does not work
+  bool native_flag = false;  ///< its `checkpoint` advertises --cuda-checkpoint-path
+  bool mounted = false;      ///< cuda-checkpoint is where ckpt's run mounts it
+  bool plugin = false;       ///< cuda_plugin.so where this CRIU looks
+  std::string plugin_place;  ///< for the message
+  bool actions = false;      ///< cuda-checkpoint works and has --action
+  bool toggle = false;       ///< cuda-checkpoint works and has at least --toggle
+  std::string tool_problem;  ///< why it does not work
 };
 
 /// `asked` is auto, native, plugin, manual or off. Throws Error(unsupported), saying what is missing, when

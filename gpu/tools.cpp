@@ -18,13 +18,15 @@ std::optional<std::string> own_helper(const std::string& name) {
   return std::nullopt;
 }
 
-std::optional<std::string> cuda_checkpoint_program(const std::optional<std::string>& configured) {
+std::optional<std::string> cuda_checkpoint_program(const std::optional<std::string>& configured,
+                                                   const std::optional<std::string>& own) {
   if (!configured) {
     const auto theirs = find_program("cuda-checkpoint");
-    return theirs ? theirs : own_helper("cuda-checkpoint");
+    return theirs ? theirs : own;
   }
   if (auto program = find_program(*configured)) return program;
-  throw Error(ErrorCode::unsupported, fmt::format("--cuda-checkpoint names '{}', which is no program", *configured));
+  throw Error(ErrorCode::unsupported,
+              fmt::format("--cuda-checkpoint names '{}', which is no program", *configured));
 }
 
 }  // namespace ckpt

@@ -9,8 +9,10 @@ namespace ckpt {
 /// Never looked for in PATH.
 std::optional<std::string> own_helper(const std::string& name);
 
-/// `configured` if given (Error(unsupported) when it is no program), else NVIDIA's cuda-checkpoint in PATH and
-/// the sbin directories, else ckpt's own; nullopt for none.
-std::optional<std::string> cuda_checkpoint_program(const std::optional<std::string>& configured);
+/// `configured` if given (Error(unsupported) when it is no program), else NVIDIA's cuda-checkpoint in PATH
+/// and the sbin directories, else ckpt's `own`; nullopt for none.
+std::optional<std::string> cuda_checkpoint_program(
+    const std::optional<std::string>& configured,
+    const std::optional<std::string>& own = own_helper("cuda-checkpoint"));
 
 }  // namespace ckpt

@@ -18,10 +18,10 @@ namespace ckpt {
 struct Record {
   std::string id;
   Target target;
-  std::string bundle;         ///< the user's
-  std::string config_digest;  ///< of the user's config.json
-  std::string log_path;       ///< empty: output is not logged (attached, or --console-socket)
-  std::string created;        ///< RFC 3339 UTC
+  std::string bundle;             ///< the user's
+  std::string config_digest;      ///< of the user's config.json
+  std::string log_path;           ///< empty: output is not logged (attached, or --console-socket)
+  std::string created;            ///< RFC 3339 UTC
   std::vector<std::string> gpus;  ///< what its configuration names of GPUs: device paths, CDI names
   bool terminal = false;
   bool attached = false;

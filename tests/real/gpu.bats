@@ -1,0 +1,200 @@
+#!/usr/bin/env bats
+# Containers with CUDA processes on machines without a GPU: the device is a null device of that name and
+# cuda-checkpoint a stateful fake; runtimes, dumps and restores are real.
+# shellcheck disable=SC2016,SC2154 # conditions for later; variables of helpers.bash
+
+load helpers
+
+CUDA_PROCESSES=2
+
+# cuda_container: CUDA_PROCESSES counters, each with /dev/nvidia0 open; process N counts in $DATA/N and has the pid in
+# $DATA/pid.N inside.
+cuda_container() {
+  bundle bundle /bin/sh -c 'exec 3</dev/nvidia0; i=2; while [ $i -le "$0" ]; do /bin/payload counter /data/$i 100 & echo $! >/data/pid.$i; i=$((i + 1)); done; echo $$ >/data/pid.1; exec /bin/payload counter /data/1 100' "$CUDA_PROCESSES"
+  export FAKE_CUDA_DIR=$T/cuda
+  mkdir -p "$FAKE_CUDA_DIR"
+  edit --arg cuda "$FAKE_CUDA_DIR" '
+    .linux.devices += [{path: "/dev/nvidia0", type: "c", major: 1, minor: 3, fileMode: 438, uid: 0, gid: 0}]
+    | .mounts += [{destination: "/cuda", type: "bind", source: $cuda, options: ["rbind", "rw"]}]'
+  if [[ $KIND == runsc ]]; then GLOBAL+=(--nvproxy=false); fi
+  COUNT=$DATA/1
+  launch "$ID"
+  await '(($(count "$DATA/$CUDA_PROCESSES") > 3 && $(count) > 3))' || { ckpt logs "$ID"; ckpt list; return 1; }
+}
+
+setup_file() {
+  export FAKE_TOOL=$BATS_FILE_TMPDIR/cuda-checkpoint
+  gcc -static -O2 -Wall -Wextra -Werror -o "$FAKE_TOOL" "$BATS_TEST_DIRNAME/../gpu/fake-cuda-checkpoint.c"
+  export CKPT_CUDA_CHECKPOINT=$FAKE_TOOL
+}
+
+# The states of all, each once: "running" when all run.
+states() {
+  local n
+  for ((n = 1; n <= CUDA_PROCESSES; n++)); do cat "$(of "$n" state)" 2>/dev/null || echo running; done | sort -u | paste -sd' '
+}
+# of N WHAT: the fake's file for process N
+of() { printf '%s/%s.%s\n' "$FAKE_CUDA_DIR" "$(<"$DATA/pid.$1")" "$2"; }
+# how HOW ACTION N: the fake's file that makes the action on process N fail or hang
+how() { printf '%s/%s-%s-%s\n' "$FAKE_CUDA_DIR" "$1" "$2" "$(<"$DATA/pid.$3")"; }
+all_count_on() {
+  local n
+  for ((n = 1; n <= CUDA_PROCESSES; n++)); do
+    COUNT=$DATA/$n
+    counts_on
+  done
+}
+in_calls() { grep -c "^begin $1 " "$FAKE_CUDA_DIR/calls" || true; }
+
+gpu_cycle() {
+  local at result
+  cuda_container
+  result=$(ckpt --json checkpoint --leave-running "$ID")
+  [[ $(jq -r .gpu.strategy <<<"$result") == manual ]]
+  [[ $(jq '.gpu.pids | length' <<<"$result") == "$CUDA_PROCESSES" ]]
+  [[ $(jq '[.gpu.steps[].action] | unique | join(" ")' <<<"$result") == '"checkpoint lock restore unlock"' ]]
+  [[ $(states) == running ]]
+  all_count_on
+  for _ in 1 2; do
+    COUNT=$DATA/1
+    ckpt checkpoint "$ID"
+    [[ $(states) == checkpointed ]]
+    at=$(count)
+    result=$(ckpt --json restore -d "$ID")
+    [[ $(jq -r .gpu.strategy <<<"$result") == manual ]]
+    [[ $(states) == running ]]
+    goes_on_from "$at"
+    all_count_on
+  done
+}
+
+@test "one CUDA process is frozen, saved and thawed" { CUDA_PROCESSES=1 && gpu_cycle; }
+@test "two CUDA processes" { CUDA_PROCESSES=2 && gpu_cycle; }
+@test "four CUDA processes" { CUDA_PROCESSES=4 && gpu_cycle; }
+
+@test "they are frozen at the same time" {
+  CUDA_PROCESSES=4
+  cuda_container
+  echo 300 >"$FAKE_CUDA_DIR/delay"
+  : >"$FAKE_CUDA_DIR/calls"
+  ckpt checkpoint --leave-running "$ID"
+  [[ $(grep -m 5 -E ' (lock) ' "$FAKE_CUDA_DIR/calls" | cut -d ' ' -f 1 | sort | uniq -c | xargs) == '4 begin 1 end' ]]
+}
+
+@test "one that fails to lock or to checkpoint: all run on, and it is told" {
+  local action
+  CUDA_PROCESSES=3
+  cuda_container
+  for action in lock checkpoint; do
+    echo 'no such luck' >"$(how fail "$action" 2)"
+    ends_with 6 ckpt checkpoint "$ID"
+    says "$action of pid" "no such luck" "all 3 processes run on"
+    [[ $(states) == running ]]
+    rm "$(how fail "$action" 2)"
+    all_count_on
+  done
+  [[ -z $(find "$STORE" -name ckpt.json) ]]
+}
+
+@test "one that hangs is given up, and the others are brought back" {
+  cuda_container
+  : >"$(how hang checkpoint 2)"
+  ends_with 6 ckpt checkpoint --timeout 1s --cuda-timeout 1s "$ID"
+  says "did not finish within"
+  rm "$(how hang checkpoint 2)"
+  [[ $(states) == running ]]
+  all_count_on
+}
+
+@test "a dump that fails thaws the GPU" {
+  cuda_container
+  printf '#!/bin/sh\nfor a; do if [ "$a" = checkpoint ] && [ "$2" != help ] && [ "${*%%--help*}" = "$*" ]; then echo "dump refused" >&2; exit 1; fi; done\nexec %s "$@"\n' "$PROGRAM" >"$T/$KIND"
+  chmod +x "$T/$KIND"
+  ends_with 1 ckpt --runtime-path "$T/$KIND" checkpoint "$ID"
+  [[ $(states) == running ]]
+  is_running "$ID"
+  all_count_on
+}
+
+@test "a GPU that does not come back at a restore is a failure; the image is as good as before" {
+  cuda_container
+  ckpt checkpoint "$ID"
+  echo 'out of memory' >"$(how fail restore 2)"
+  ends_with 6 ckpt restore -d "$ID"
+  says "out of memory" "the container was removed again"
+  [[ $(ckpt list -q --root "$ROOT") == '' ]]
+  rm "$(how fail restore 2)"
+  printf 'checkpointed\n' | tee "$(of 1 state)" >"$(of 2 state)"
+  ckpt restore -d "$ID"
+  [[ $(states) == running ]]
+  all_count_on
+}
+
+@test "a holder of the device that is no CUDA process is left out and named" {
+  cuda_container
+  : >"$(of 2 none)"
+  ends_with 0 ckpt --json checkpoint --leave-running "$ID"
+  says "are no CUDA processes" payload
+  [[ $(jq '.gpu.pids | length' <<<"$output") == 1 ]]
+}
+
+@test "one that cannot be frozen is refused before the runtime is called" {
+  cuda_container
+  echo broken >"$FAKE_CUDA_DIR/help"
+  ends_with 3 ckpt checkpoint "$ID"
+  says "cannot be frozen" "Insufficient driver" gpu-detect
+  is_running "$ID"
+  rm "$FAKE_CUDA_DIR/help"
+  echo locked >"$(of 1 state)"
+  ends_with 5 ckpt checkpoint "$ID"
+  says "locked already" gpu-thaw
+  all_count_on
+}
+
+@test "gpu-thaw brings back what somebody left frozen" {
+  cuda_container
+  echo locked >"$(of 1 state)"
+  echo checkpointed >"$(of 2 state)"
+  [[ $(ckpt gpu-thaw --dry-run "$ID" | wc -l) -gt 0 && $(states) == 'checkpointed locked' ]]
+  [[ $(ckpt gpu-thaw "$ID" | wc -l) == 2 ]]
+  [[ $(states) == running ]]
+  [[ $(ckpt gpu-thaw "$ID" | wc -l) == 0 ]]
+}
+
+@test "ckpt killed while the GPU is frozen: the next one thaws it" {
+  cuda_container
+  slow_runtime checkpoint
+  start_ckpt --runtime-path "$SLOW" checkpoint "$ID"
+  await '[[ -s $T/reached ]]'
+  [[ $(states) == checkpointed ]]
+  kill -KILL "$started"
+  rm "$T/hold"
+  await '! kill -0 "$(<"$T/reached")"'
+  ends_with 0 ckpt checkpoint --leave-running "$ID"
+  says "had been left frozen"
+  [[ $(states) == running ]]
+  all_count_on
+}
+
+@test "a driver that only toggles (550)" {
+  cuda_container
+  echo '--toggle --pid PID' >"$FAKE_CUDA_DIR/help"
+  ckpt checkpoint --leave-running "$ID"
+  [[ $(states) == running && $(in_calls toggle) == 4 && $(in_calls lock) == 0 ]]
+  ckpt checkpoint "$ID"
+  [[ $(states) == checkpointed ]]
+  ckpt restore -d "$ID"
+  [[ $(states) == running ]]
+  all_count_on
+}
+
+@test "--cuda: what is not there is refused, off leaves the GPU alone" {
+  cuda_container
+  case $KIND in
+    runsc) ends_with 3 ckpt checkpoint --cuda plugin "$ID" && says "does not use CRIU" ;;
+    *) ends_with 3 ckpt checkpoint --cuda native "$ID" && says "does not call cuda-checkpoint itself" ;;
+  esac
+  : >"$FAKE_CUDA_DIR/calls"
+  ckpt checkpoint --cuda off --leave-running "$ID"
+  [[ ! -s $FAKE_CUDA_DIR/calls ]]
+}
