@@ -1,5 +1,6 @@
-// A cuda-checkpoint for tests on machines without a GPU: static, so that it runs inside any container, and stateful,
-// so that what ckpt does to a process can be seen. FAKE_CUDA_DIR (else /cuda) is its memory, shared by all its calls:
+// A cuda-checkpoint for tests on machines without a GPU: static, so that it runs inside any container, and
+// stateful, so that what ckpt does to a process can be seen. FAKE_CUDA_DIR (else /cuda) is its memory, shared
+// by all its calls:
 //
 //   PID.state          running (also when absent), locked, checkpointed; PID as the container sees it
 //   PID.none           that process has no CUDA

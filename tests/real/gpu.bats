@@ -6,6 +6,8 @@
 load helpers
 
 CUDA_PROCESSES=2
+# The current runsc would do it itself, but only for processes that use its nvproxy, which needs a driver.
+MANUAL=(--cuda manual)
 
 # cuda_container: CUDA_PROCESSES counters, each with /dev/nvidia0 open; process N counts in $DATA/N and has the pid in
 # $DATA/pid.N inside.
@@ -49,7 +51,7 @@ in_calls() { grep -c "^begin $1 " "$FAKE_CUDA_DIR/calls" || true; }
 gpu_cycle() {
   local at result
   cuda_container
-  result=$(ckpt --json checkpoint --leave-running "$ID")
+  result=$(ckpt --json checkpoint --leave-running "${MANUAL[@]}" "$ID")
   [[ $(jq -r .gpu.strategy <<<"$result") == manual ]]
   [[ $(jq '.gpu.pids | length' <<<"$result") == "$CUDA_PROCESSES" ]]
   [[ $(jq '[.gpu.steps[].action] | unique | join(" ")' <<<"$result") == '"checkpoint lock restore unlock"' ]]
@@ -57,7 +59,7 @@ gpu_cycle() {
   all_count_on
   for _ in 1 2; do
     COUNT=$DATA/1
-    ckpt checkpoint "$ID"
+    ckpt checkpoint "${MANUAL[@]}" "$ID"
     [[ $(states) == checkpointed ]]
     at=$(count)
     result=$(ckpt --json restore -d "$ID")
@@ -77,7 +79,7 @@ gpu_cycle() {
   cuda_container
   echo 300 >"$FAKE_CUDA_DIR/delay"
   : >"$FAKE_CUDA_DIR/calls"
-  ckpt checkpoint --leave-running "$ID"
+  ckpt checkpoint --leave-running "${MANUAL[@]}" "$ID"
   [[ $(grep -m 5 -E ' (lock) ' "$FAKE_CUDA_DIR/calls" | cut -d ' ' -f 1 | sort | uniq -c | xargs) == '4 begin 1 end' ]]
 }
 
@@ -87,7 +89,7 @@ gpu_cycle() {
   cuda_container
   for action in lock checkpoint; do
     echo 'no such luck' >"$(how fail "$action" 2)"
-    ends_with 6 ckpt checkpoint "$ID"
+    ends_with 6 ckpt checkpoint "${MANUAL[@]}" "$ID"
     says "$action of pid" "no such luck" "all 3 processes run on"
     [[ $(states) == running ]]
     rm "$(how fail "$action" 2)"
@@ -99,7 +101,7 @@ gpu_cycle() {
 @test "one that hangs is given up, and the others are brought back" {
   cuda_container
   : >"$(how hang checkpoint 2)"
-  ends_with 6 ckpt checkpoint --timeout 1s --cuda-timeout 1s "$ID"
+  ends_with 6 ckpt checkpoint --timeout 1s --cuda-timeout 1s "${MANUAL[@]}" "$ID"
   says "did not finish within"
   rm "$(how hang checkpoint 2)"
   [[ $(states) == running ]]
@@ -108,9 +110,13 @@ gpu_cycle() {
 
 @test "a dump that fails thaws the GPU" {
   cuda_container
-  printf '#!/bin/sh\nfor a; do if [ "$a" = checkpoint ] && [ "$2" != help ] && [ "${*%%--help*}" = "$*" ]; then echo "dump refused" >&2; exit 1; fi; done\nexec %s "$@"\n' "$PROGRAM" >"$T/$KIND"
+  cat >"$T/$KIND" <<EOS
+#!/bin/sh
+case " \$* " in *" checkpoint --image-path "*) echo 'dump refused' >&2; exit 1 ;; esac
+exec $PROGRAM "\$@"
+EOS
   chmod +x "$T/$KIND"
-  ends_with 1 ckpt --runtime-path "$T/$KIND" checkpoint "$ID"
+  ends_with 1 ckpt --runtime-path "$T/$KIND" checkpoint "${MANUAL[@]}" "$ID"
   [[ $(states) == running ]]
   is_running "$ID"
   all_count_on
@@ -118,7 +124,7 @@ gpu_cycle() {
 
 @test "a GPU that does not come back at a restore is a failure; the image is as good as before" {
   cuda_container
-  ckpt checkpoint "$ID"
+  ckpt checkpoint "${MANUAL[@]}" "$ID"
   echo 'out of memory' >"$(how fail restore 2)"
   ends_with 6 ckpt restore -d "$ID"
   says "out of memory" "the container was removed again"
@@ -133,7 +139,7 @@ gpu_cycle() {
 @test "a holder of the device that is no CUDA process is left out and named" {
   cuda_container
   : >"$(of 2 none)"
-  ends_with 0 ckpt --json checkpoint --leave-running "$ID"
+  ends_with 0 ckpt --json checkpoint --leave-running "${MANUAL[@]}" "$ID"
   says "are no CUDA processes" payload
   [[ $(jq '.gpu.pids | length' <<<"$output") == 1 ]]
 }
@@ -141,12 +147,12 @@ gpu_cycle() {
 @test "one that cannot be frozen is refused before the runtime is called" {
   cuda_container
   echo broken >"$FAKE_CUDA_DIR/help"
-  ends_with 3 ckpt checkpoint "$ID"
+  ends_with 3 ckpt checkpoint "${MANUAL[@]}" "$ID"
   says "cannot be frozen" "Insufficient driver" gpu-detect
   is_running "$ID"
   rm "$FAKE_CUDA_DIR/help"
   echo locked >"$(of 1 state)"
-  ends_with 5 ckpt checkpoint "$ID"
+  ends_with 5 ckpt checkpoint "${MANUAL[@]}" "$ID"
   says "locked already" gpu-thaw
   all_count_on
 }
@@ -163,14 +169,14 @@ gpu_cycle() {
 
 @test "ckpt killed while the GPU is frozen: the next one thaws it" {
   cuda_container
-  slow_runtime checkpoint
-  start_ckpt --runtime-path "$SLOW" checkpoint "$ID"
+  slow_runtime 'checkpoint --image-path'
+  start_ckpt --runtime-path "$SLOW" checkpoint "${MANUAL[@]}" "$ID"
   await '[[ -s $T/reached ]]'
   [[ $(states) == checkpointed ]]
   kill -KILL "$started"
   rm "$T/hold"
   await '! kill -0 "$(<"$T/reached")"'
-  ends_with 0 ckpt checkpoint --leave-running "$ID"
+  ends_with 0 ckpt checkpoint --leave-running "${MANUAL[@]}" "$ID"
   says "had been left frozen"
   [[ $(states) == running ]]
   all_count_on
@@ -179,9 +185,9 @@ gpu_cycle() {
 @test "a driver that only toggles (550)" {
   cuda_container
   echo '--toggle --pid PID' >"$FAKE_CUDA_DIR/help"
-  ckpt checkpoint --leave-running "$ID"
+  ckpt checkpoint --leave-running "${MANUAL[@]}" "$ID"
   [[ $(states) == running && $(in_calls toggle) == 4 && $(in_calls lock) == 0 ]]
-  ckpt checkpoint "$ID"
+  ckpt checkpoint "${MANUAL[@]}" "$ID"
   [[ $(states) == checkpointed ]]
   ckpt restore -d "$ID"
   [[ $(states) == running ]]
@@ -197,4 +203,31 @@ gpu_cycle() {
   : >"$FAKE_CUDA_DIR/calls"
   ckpt checkpoint --cuda off --leave-running "$ID"
   [[ ! -s $FAKE_CUDA_DIR/calls ]]
+}
+
+@test "auto takes the first way that the installed programs have, and its options" {
+  local plan
+  cuda_container
+  plan=$(ckpt checkpoint --dry-run --leave-running "$ID")
+  case $NAME in
+    runsc)
+      [[ $plan == *" --cuda-checkpoint-path /usr/local/bin/cuda-checkpoint "* ]]
+      [[ $(wc -l <<<"$plan") == 1 ]]
+      ;;
+    runsc-2024) [[ $(grep -c "exec $ID /usr/local/bin/cuda-checkpoint --action" <<<"$plan") == 8 ]] ;;
+    *) [[ $(grep -c "^$FAKE_TOOL --action" <<<"$plan") == 8 ]] ;;
+  esac
+  [[ $(states) == running ]]
+}
+
+@test "a container of somebody else's: the device's holders are found without ckpt's finder" {
+  cuda_container
+  ckpt delete --force "$ID"
+  rm "$BUNDLE"/rootfs/usr/local/bin/* # the places of ckpt's mounts
+  if [[ $KIND == runsc ]]; then cp "$FAKE_TOOL" "$BUNDLE/rootfs/bin/cuda-checkpoint"; fi
+  bare run --detach --bundle "$BUNDLE" "$ID" </dev/null >/dev/null 2>&1
+  await '(($(count "$DATA/$CUDA_PROCESSES") > 3))'
+  result=$(ckpt --json --root "$ROOT" checkpoint "${MANUAL[@]}" --leave-running "$ID")
+  [[ $(jq '.gpu.pids | length' <<<"$result") == "$CUDA_PROCESSES" ]]
+  [[ $(states) == running && $(in_calls lock) == "$CUDA_PROCESSES" ]]
 }

@@ -7,6 +7,7 @@ setup_suite() {
   export SUITE=$BATS_SUITE_TMPDIR
   [[ $(id -u) -eq 0 ]] || { echo "these tests start containers: run them as root" >&2; return 1; }
   cp "$(newest "${CKPT-}" "$repo"/build/{release,dev}/ckpt)" "$SUITE/ckpt" || return
+  cp -r "$(dirname "$(newest "${CKPT-}" "$repo"/build/{release,dev}/ckpt)")/helpers" "$SUITE/" || return
   gcc -static -O2 -pthread -o "$SUITE/payload" "$repo/tests/payload/payload.c"
 }
 
