@@ -116,7 +116,8 @@ Action declare_checkpoint(CLI::App& app) {
       ->check(one_of({"soft", "full", "strict", "ignore"}));
   app.add_option("--compression", o->opts.compression, "of runsc's image")
       ->check(one_of({"none", "flate-best-speed"}));
-  declare_cuda_options(app, o->cuda);
+  declare_cuda(app, o->cuda, "how CUDA processes are frozen (default: auto)");
+  declare_cuda_timeout(app, o->cuda);
   app.add_option("--if-busy", o->if_busy, "when another ckpt works on it")
       ->check(one_of({"fail", "wait", "skip"}));
   app.add_option("ID", o->ids, "containers to checkpoint")->required();

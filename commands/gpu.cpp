@@ -125,9 +125,11 @@ json spec_of(const std::string& config) {
 
 }  // namespace
 
-void declare_cuda_options(CLI::App& app, CudaOptions& o) {
-  app.add_option("--cuda", o.strategy, "how CUDA processes are frozen (default: auto)")
-      ->check(one_of({"auto", "native", "plugin", "manual", "off"}));
+void declare_cuda(CLI::App& app, CudaOptions& o, const std::string& text) {
+  app.add_option("--cuda", o.strategy, text)->check(one_of({"auto", "native", "plugin", "manual", "off"}));
+}
+
+void declare_cuda_timeout(CLI::App& app, CudaOptions& o) {
   app.add_option_function<std::string>(
          "--cuda-timeout", [&o](const std::string& value) { o.timeout = *parse_duration(value); },
          "how long to wait for the GPU's current work (default: 10s)")

@@ -14,12 +14,13 @@
 
 namespace ckpt {
 
-/// --cuda and --cuda-timeout of checkpoint and restore.
+/// --cuda of checkpoint and restore, --cuda-timeout of checkpoint.
 struct CudaOptions {
   std::string strategy = "auto";
   std::chrono::milliseconds timeout{10'000};  ///< for the work on the GPU to end
 };
-void declare_cuda_options(CLI::App& app, CudaOptions& o);
+void declare_cuda(CLI::App& app, CudaOptions& o, const std::string& text);
+void declare_cuda_timeout(CLI::App& app, CudaOptions& o);
 
 /// Mounts cuda-checkpoint and the finder read-only into a container that uses GPUs, where `spec` has nothing
 /// at their place; a warning when there is no cuda-checkpoint for a sandbox, which needs it inside.

@@ -357,7 +357,7 @@ Action declare_restore(CLI::App& app) {
   add_switch(app, "--shell-job", o->opts.shell_job, "the image has a terminal of the host");
   app.add_option("--manage-cgroups-mode", o->opts.manage_cgroups, "what CRIU does with cgroups")
       ->check(one_of({"soft", "full", "strict", "ignore"}));
-  declare_cuda_options(app, o->cuda);
+  declare_cuda(app, o->cuda, "how CUDA processes are thawed (default: as they were frozen)");
   app.add_option("--gpu-map", o->gpu_map, "onto another GPU: OLD=NEW, each an index or a UUID; repeatable")
       ->type_name("OLD=NEW")
       ->allow_extra_args(false)

@@ -92,7 +92,7 @@ plans() {
   run_json state c
   same checkpointed "$(jq -r .status <<<"$output")"
   run_json restore -d c
-  members id image pid runtime seconds verified
+  members gpu id image pid runtime seconds verified
   run_json state c
   members bundle id ociVersion pid root runtime status
   run_json kill c KILL
