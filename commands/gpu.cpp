@@ -7,10 +7,9 @@
 #include <sstream>
 
 #include "commands/options.h"
+#include "gpu/cautions.h"
 #include "gpu/holders.h"
 #include "gpu/host.h"
-#include "gpu/memory.h"
-#include "gpu/nvml.h"
 #include "gpu/spec_gpus.h"
 #include "gpu/tools.h"
 #include "runtimes/fs.h"
@@ -118,6 +117,16 @@ void require_running(const CudaFreezer& freezer, const std::vector<GpuHolder>& p
         .with_hint("'ckpt gpu-thaw ID' tries to bring them back");
 }
 
+void warn_of_limits(const Context& context, const std::vector<GpuHolder>& processes, bool on_host,
+                    const json& spec, const std::string& id, const std::string& driver) {
+  std::vector<std::string> environment;
+  const json listed = spec.value(json::json_pointer("/process/env"), json::array());
+  for (const json& one : listed)
+    if (one.is_string()) environment.push_back(one);
+  for (const std::string& caution : cuda_cautions(look_around(processes, on_host, environment, driver)))
+    context.out.warn(fmt::format("container '{}': {}", id, caution));
+}
+
 json spec_of(const std::string& config) {
   const json spec = parse_json(config);
   return spec.is_object() ? spec : json::object();
@@ -200,6 +209,8 @@ GpuPlan plan_gpu(const Context& context, const CudaOptions& o, const Found& foun
     context.out.warn(fmt::format("these hold a GPU device but are no CUDA processes, and are left out: {}",
                                  fmt::join(names_of(others), ", ")));
   if (plan.processes.empty()) return {};
+  plan.present = present_gpus();
+  warn_of_limits(context, plan.processes, !sandboxed, spec, state.id, plan.present.driver);
   plan.strategy = choose_cuda_strategy(o.strategy, offer, state.id);
   plan.bytes = gpu_bytes_of(nvml_pids(driver, state, plan.processes)).value_or(0);
   require_host_memory(plan.bytes, state.pid, state.id);
@@ -221,11 +232,8 @@ GpuImage describe_gpu(const GpuPlan& plan) {
   image.strategy = name_of(plan.strategy);
   image.processes = plan.processes;
   image.bytes = plan.bytes;
-  if (!plan.processes.empty()) {
-    const PresentGpus present = present_gpus();
-    image.driver = present.driver;
-    for (const Gpu& gpu : present.gpus) image.gpus.push_back({gpu.uuid, gpu.name});
-  }
+  image.driver = plan.present.driver;
+  for (const Gpu& gpu : plan.present.gpus) image.gpus.push_back({gpu.uuid, gpu.name});
   return image;
 }
 

@@ -8,6 +8,7 @@
 
 #include "commands/context.h"
 #include "gpu/cuda.h"
+#include "gpu/memory.h"
 #include "gpu/strategy.h"
 #include "images/manifest.h"
 #include "runtimes/options.h"
@@ -33,6 +34,7 @@ struct GpuPlan {
   CudaStrategy strategy = CudaStrategy::none;
   std::vector<GpuHolder> processes;      ///< the CUDA processes
   std::shared_ptr<CudaFreezer> freezer;  ///< empty: no CUDA process
+  PresentGpus present;                   ///< the host's GPUs; empty without CUDA processes
   std::uint64_t bytes = 0;               ///< GPU memory that they use; 0 when NVML does not tell
   std::string plugin_directory;          ///< strategy plugin: where cuda-checkpoint is, for CRIU's PATH
 };
