@@ -177,10 +177,17 @@ bool asks_for_json(const CommandLine& line) {
          (set != "false" && set != "0");
 }
 
+/// What is missing is often a consequence of an option that there is not.
+Error wrong_use(const CLI::ParseError& error, const Invocation& invocation) {
+  if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr)
+    for (const std::string& word : invocation.app.remaining(true))
+      if (word.starts_with('-')) return unexpected(invocation.app, invocation.chosen(), word);
+  return Error(ErrorCode::usage, plain(error.what())).with_hint(where_help_is(invocation.chosen()));
+}
+
 int help_or_usage(const CLI::ParseError& error, Invocation& invocation, bool json) {
   if (error.get_exit_code() == 0) return invocation.app.exit(error);
-  Error wrong(ErrorCode::usage, plain(error.what()));
-  wrong.with_hint(where_help_is(invocation.chosen()));
+  const Error wrong = wrong_use(error, invocation);
   print_error(wrong, json);
   return wrong.status();
 }

@@ -9,6 +9,7 @@
 #include "runtimes/fs.h"
 #include "runtimes/ids.h"
 #include "runtimes/interrupt.h"
+#include "runtimes/json.h"
 
 namespace ckpt {
 namespace {
@@ -22,6 +23,12 @@ void copy_rest(const Context& context, int fd) {
   char buffer[65536];
   for (ssize_t n = 0; (n = ::read(fd, buffer, sizeof buffer)) > 0;)
     context.out.raw({buffer, static_cast<std::size_t>(n)});
+}
+
+/// The log so far as one document; bytes that are no UTF-8 are replaced in it.
+void show_document(const Context& context, const std::string& id, const std::string& path) {
+  const auto text = read_file(path, std::string::npos);
+  context.out.document({{"id", id}, {"log", path}, {"output", text.value_or("")}});
 }
 
 void follow(const Context& context, int fd, const std::string& path, const Record& record) {
@@ -43,6 +50,8 @@ void follow(const Context& context, int fd, const std::string& path, const Recor
 /// The log outlives the container: after its end or its checkpoint it is found by its default place.
 int show_logs(Context& context, const LogsOptions& o) {
   validate_id(o.id);
+  if (o.follow && context.globals.json)
+    throw Error(ErrorCode::usage, "--follow has no end, and --json prints one document; leave one out");
   std::optional<Record> record;
   std::string path = context.default_log(o.id).string();
   for (Record& known : context.records.of_id(o.id)) record = std::move(known);
@@ -58,7 +67,10 @@ int show_logs(Context& context, const LogsOptions& o) {
     throw Error(ErrorCode::not_found,
                 fmt::format("there is no log of '{}': cannot read '{}': {}", o.id, path, errno_text(errno)))
         .with_hint("only containers that ckpt started have one");
-  copy_rest(context, fd.get());
+  if (context.globals.json)
+    show_document(context, o.id, path);
+  else
+    copy_rest(context, fd.get());
   if (o.follow && record) follow(context, fd.get(), path, *record);
   if (const std::string lost = record ? context.records.lost_output(*record) : ""; !lost.empty())
     context.out.warn(

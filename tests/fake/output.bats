@@ -161,6 +161,18 @@ quiet() {
   ckpt delete --force c
   same 2 "$(ckpt logs c | grep -c 'hello from the container')"
 }
+@test "logs --json: one document" {
+  run_container c
+  await greeted
+  run_json logs c
+  members id log output
+  same "$STORE/logs/c.log" "$(jq -r .log <<<"$output")"
+  holds "$(jq -r .output <<<"$output")" "hello from the container"
+  go logs -f --json c
+  ends 2
+  says_json usage
+}
+greeted() { [ -s "$STORE/logs/c.log" ]; }
 both_greetings() { [ "$(ckpt logs c | grep -c 'hello from the container')" -eq 2 ]; }
 @test "attached run: the container's output and status; detached: wait tells it" {
   echo 7 >"$FAKE_DIR/exit"

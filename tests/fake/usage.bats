@@ -17,6 +17,7 @@ teardown() { leave_place; }
   refuses 2 usage "unknown option '--leave-runing'" "did you mean '--leave-running'?" "ckpt checkpoint --help" -- checkpoint --leave-runing c
   refuses 2 usage "unknown option '--rot'" "did you mean '--root'" -- --rot=/x list
   refuses 2 usage "unknown option '-x'" -- list -x
+  refuses 2 usage "unknown option '-x'" "ckpt state --help" -- state -x
   refuses 2 usage "unknown option '--bundel'" "did you mean '--bundle'?" -- restore --bundel b c
 }
 @test "wrong values" {
