@@ -10,6 +10,7 @@
 #include "runtimes/fs.h"
 #include "runtimes/interrupt.h"
 #include "runtimes/json.h"
+#include "runtimes/roots.h"
 #include "runtimes/spec.h"
 
 namespace ckpt {
@@ -91,7 +92,9 @@ void Dump::freeze_gpu() {
   paused_ = Clock::now();
   if (plan_.gpu.strategy != CudaStrategy::manual) return;
   plan_.gpu.freezer->freeze(plan_.gpu.processes);
-  undo_.add(fmt::format("thaw the GPU of '{}'", plan_.id()), [this] { thaw_gpu(); });
+  undo_.add(fmt::format("thaw the GPU of '{}'", plan_.id()), [this] {
+    if (holds(plan_.driver().target(), plan_.id())) thaw_gpu();
+  });
   freeze_gpu_ = seconds_since(paused_);
 }
 

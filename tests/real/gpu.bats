@@ -231,3 +231,21 @@ EOS
   [[ $(jq '.gpu.pids | length' <<<"$result") == "$CUDA_PROCESSES" ]]
   [[ $(states) == running && $(in_calls lock) == "$CUDA_PROCESSES" ]]
 }
+
+@test "ckpt's own cuda-checkpoint, over a fake libcuda: one call acts on all processes" {
+  unset CKPT_CUDA_CHECKPOINT
+  CUDA_PROCESSES=3
+  cuda_container
+  export LD_LIBRARY_PATH=$SUITE/fake-cuda/new
+  echo running >"$FAKE_CUDA_DIR/state"
+  if [[ $KIND == runsc ]]; then # it needs a libc, which this container has not
+    ends_with 3 ckpt checkpoint "${MANUAL[@]}" --leave-running "$ID"
+    says "cannot be frozen"
+  else
+    result=$(ckpt --json checkpoint "${MANUAL[@]}" --leave-running "$ID")
+    [[ $(jq -c '[.gpu.steps[].action] | group_by(.) | map([.[0], length])' <<<"$result") == \
+      '[["checkpoint",3],["lock",3],["restore",3],["unlock",3]]' ]]
+    [[ $(ckpt checkpoint --dry-run "$ID" | grep -c -- "--action lock --pid [0-9]*,[0-9]*,[0-9]* --timeout 10000") == 1 ]]
+  fi
+  all_count_on
+}

@@ -2,12 +2,15 @@
 
 setup_suite() {
   bats_require_minimum_version 1.8.0
-  local repo
+  local repo beside
   repo=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
   export SUITE=$BATS_SUITE_TMPDIR
   [[ $(id -u) -eq 0 ]] || { echo "these tests start containers: run them as root" >&2; return 1; }
   cp "$(newest "${CKPT-}" "$repo"/build/{release,dev}/ckpt)" "$SUITE/ckpt" || return
-  cp -r "$(dirname "$(newest "${CKPT-}" "$repo"/build/{release,dev}/ckpt)")/helpers" "$SUITE/" || return
+  for beside in helpers fake-cuda; do
+    beside=$(dirname "$(newest "${CKPT-}" "$repo"/build/{release,dev}/ckpt)")/$beside
+    if [[ -d $beside ]]; then cp -r "$beside" "$SUITE/"; fi
+  done
   gcc -static -O2 -pthread -o "$SUITE/payload" "$repo/tests/payload/payload.c"
 }
 
