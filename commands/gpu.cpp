@@ -307,7 +307,7 @@ std::vector<GpuHolder> thaw_container(const Context& context, const Driver& driv
                                       std::vector<CudaStep>& steps) {
   CudaFreezer freezer(context.runner, command_for(context, driver, state.id, spec),
                       limits_of(context, seconds(10)));
-  const std::vector<GpuHolder> frozen = frozen_processes(driver, state, freezer);
+  std::vector<GpuHolder> frozen = frozen_processes(driver, state, freezer);
   freezer.thaw(frozen);
   steps = freezer.steps();
   return frozen;

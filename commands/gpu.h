@@ -1,5 +1,6 @@
 // The GPU's part of run, checkpoint, restore and gpu-thaw: which processes, which way, freeze, thaw, proof.
 #pragma once
+#include <CLI/App.hpp>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>

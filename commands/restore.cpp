@@ -267,7 +267,7 @@ std::vector<CudaStep> bring_gpu_back(const Context& context, const Plan& plan) {
   const auto state = plan.driver.state(plan.record.id);
   if (!state) return {};
   try {
-    const auto steps = thaw_restored(context, plan.driver, *state,
+    auto steps = thaw_restored(context, plan.driver, *state,
                                      {.spec = plan.spec,
                                       .image = plan.gpu,
                                       .device_map = plan.device_map,

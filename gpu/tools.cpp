@@ -14,7 +14,7 @@ std::optional<std::string> own_helper(const std::string& name) {
   const fs::path here = fs::read_symlink("/proc/self/exe", error).parent_path();
   for (const fs::path& directory :
        {here.parent_path() / "libexec/ckpt", here / "helpers", fs::path(CKPT_LIBEXECDIR)})
-    if (const auto program = find_program((directory / name).string())) return program;
+    if (auto program = find_program((directory / name).string())) return program;
   return std::nullopt;
 }
 

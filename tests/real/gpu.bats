@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # Containers with CUDA processes on machines without a GPU: the device is a null device of that name and
 # cuda-checkpoint a stateful fake; runtimes, dumps and restores are real.
-# shellcheck disable=SC2016,SC2154 # conditions for later; variables of helpers.bash
+# shellcheck disable=SC2016,SC2030,SC2031,SC2034,SC2154 # conditions for later; variables of helpers.bash
 
 load helpers
 
