@@ -268,10 +268,10 @@ std::vector<CudaStep> bring_gpu_back(const Context& context, const Plan& plan) {
   if (!state) return {};
   try {
     auto steps = thaw_restored(context, plan.driver, *state,
-                                     {.spec = plan.spec,
-                                      .image = plan.gpu,
-                                      .device_map = plan.device_map,
-                                      .restore_log = (plan.work_dir / "restore.log").string()});
+                               {.spec = plan.spec,
+                                .image = plan.gpu,
+                                .device_map = plan.device_map,
+                                .restore_log = (plan.work_dir / "restore.log").string()});
     say_steps(context, steps);
     return steps;
   } catch (Error& error) {

@@ -6,6 +6,7 @@
 #include "support.h"
 
 using namespace ckpt;
+using ckpt::test::contains;
 
 TEST_CASE("cautions: an ordinary process gets none") {
   CHECK(cuda_cautions({.environment = {"PATH=/bin", "NVIDIA_VISIBLE_DEVICES=0"},
