@@ -19,6 +19,20 @@ void require_deletable(const Driver& driver, const DeleteOptions& o) {
       .with_hint("stop it with 'ckpt kill', or use --force");
 }
 
+/// What a dead ckpt left is put right first; a container that cannot be resumed or thawed can still be
+/// removed.
+void recover_or_remove(const Context& context, const Driver& driver, const DeleteOptions& o,
+                       ContainerLock& lock) {
+  try {
+    recover(context, driver, o.id, lock);
+  } catch (const Error& error) {
+    if (!o.force || error.code == ErrorCode::interrupted) throw;
+    context.out.warn(error.message);
+    driver.remove(o.id, true);
+    recover(context, driver, o.id, lock);
+  }
+}
+
 int report(const Context& context, const std::string& id, bool deleted) {
   if (context.globals.json && context.globals.dry_run) context.print_plan({});
   if (context.globals.json && !context.globals.dry_run)
@@ -43,7 +57,7 @@ int delete_container(Context& context, const DeleteOptions& o) {
   }
   ContainerLock lock(context.lock_file(driver.target(), o.id), "delete", std::chrono::milliseconds(0));
   if (found->held) {
-    recover(context, driver, o.id, lock);
+    recover_or_remove(context, driver, o, lock);
     require_deletable(driver, o);
     driver.remove(o.id, true);
   }

@@ -55,6 +55,7 @@ ContainerLock::ContainerLock(fs::path file, const std::string& verb, std::chrono
 }
 
 void ContainerLock::settled() {
+  handed_on_ = false;
   if (!left_behind_.empty()) note(own_);
 }
 

@@ -182,6 +182,21 @@ EOS
   all_count_on
 }
 
+@test "a container that cannot be thawed can still be deleted by force" {
+  cuda_container
+  slow_runtime 'checkpoint --image-path'
+  start_ckpt --runtime-path "$SLOW" checkpoint "${MANUAL[@]}" "$ID"
+  await '[[ -s $T/reached ]]'
+  kill -KILL "$started"
+  rm "$T/hold"
+  await '! kill -0 "$(<"$T/reached")"'
+  echo 'no such luck' >"$(how fail restore 1)"
+  ends_with 6 ckpt checkpoint "$ID"
+  ends_with 0 ckpt delete --force "$ID"
+  says "no such luck"
+  [[ -z $(find "$STORE" -mindepth 3) && $(ckpt list -q --root "$ROOT") == '' ]]
+}
+
 @test "a driver that only toggles (550)" {
   cuda_container
   echo '--toggle --pid PID' >"$FAKE_CUDA_DIR/help"
