@@ -113,8 +113,13 @@ std::vector<std::string> gpu_obstacles(const SavedGpus& saved, const PresentGpus
       obstacles.push_back(fmt::format("GPU {} is a '{}', the checkpoint's was a '{}'", i,
                                       present.gpus[i].name, saved.gpus[i].second));
   std::uint64_t room = 0;
-  for (const Gpu& gpu : present.gpus) room += gpu.memory_total.value_or(0) - gpu.memory_used.value_or(0);
-  if (room < saved.bytes)
+  bool told = true;
+  for (const Gpu& gpu : present.gpus) {
+    told = told && gpu.memory_total;
+    const std::uint64_t total = gpu.memory_total.value_or(0);
+    room += total - std::min(total, gpu.memory_used.value_or(0));
+  }
+  if (told && room < saved.bytes)
     obstacles.push_back(fmt::format("{} of GPU memory are free, the checkpoint needs {}", gigabytes(room),
                                     gigabytes(saved.bytes)));
   return obstacles;
