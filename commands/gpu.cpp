@@ -243,7 +243,7 @@ std::string check_gpus(const GpuImage& image, const std::vector<std::string>& gp
   SavedGpus saved{.driver = image.driver, .gpus = {}, .bytes = image.bytes};
   for (const GpuIdentity& gpu : image.gpus) saved.gpus.emplace_back(gpu.uuid, gpu.name);
   const PresentGpus present = saved.gpus.empty() && gpu_map.empty() ? PresentGpus{} : present_gpus();
-  if (const auto obstacles = gpu_obstacles(saved, present); !obstacles.empty())
+  if (const auto obstacles = gpu_obstacles(saved, present, !gpu_map.empty()); !obstacles.empty())
     throw Error(ErrorCode::host_incompatible,
                 fmt::format("this host's GPUs cannot take the image: {}", fmt::join(obstacles, "; ")));
   return gpu_map.empty() ? "" : device_map_of(saved, present, gpu_map);
