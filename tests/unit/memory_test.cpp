@@ -55,7 +55,8 @@ TEST_CASE("memory: free GPU memory") {
 }
 
 TEST_CASE("memory: a device map is the whole permutation") {
-  const SavedGpus saved = {.driver = "580", .gpus = {{"A", "x"}, {"B", "x"}, {"C", "x"}}, .bytes = 0};
+  const SavedGpus saved = {
+      .driver = "580", .gpus = {{"A", "H100"}, {"B", "H100"}, {"C", "H100"}}, .bytes = 0};
   const PresentGpus present = {.driver = "580", .gpus = {gpu("A"), gpu("B"), gpu("C")}};
   CHECK(device_map_of(saved, present, {}) == "A=A,B=B,C=C");
   CHECK(device_map_of(saved, present, {"0=0"}) == "A=A,B=B,C=C");
@@ -84,6 +85,15 @@ TEST_CASE("memory: a map that is none") {
   const Error error = error_of([&] { device_map_of(kSaved, kSame, {"2=0"}); });
   CHECK(error.message == "--gpu-map: '2' is no GPU of the checkpoint; there are 2");
   CHECK(error.hint == "write an index or a UUID on each side, as 0=1");
+}
+
+TEST_CASE("memory: a map goes between GPUs of one model") {
+  const SavedGpus saved = {.driver = "580", .gpus = {{"A", "H100"}, {"B", "T4"}}, .bytes = 0};
+  const PresentGpus turned = {.driver = "580", .gpus = {gpu("X", "T4"), gpu("Y", "H100")}};
+  CHECK(device_map_of(saved, turned, {"0=1", "1=0"}) == "A=Y,B=X");
+  CHECK(refused(saved, turned, {"0=0", "1=1"}) == ErrorCode::host_incompatible);
+  CHECK(gpu_obstacles(saved, turned).size() == 2);
+  CHECK(gpu_obstacles(saved, turned, true).empty());
 }
 
 TEST_CASE("memory: this host's room, and a container that needs more") {
