@@ -156,8 +156,8 @@ std::string device_map_of(const SavedGpus& saved, const PresentGpus& present,
     if (!taken.insert(to).second)
       throw Error(ErrorCode::usage, fmt::format("--gpu-map puts two GPUs onto '{}'", to))
           .with_hint("every GPU needs one of its own: 0=1 and 1=0");
-    if (here->name != model)
-      strange = fmt::format("GPU '{}' is a '{}', the checkpoint's was a '{}'", to, here->name, model);
+    if (here->name != model && strange.empty())
+      strange = fmt::format("the GPU '{}' is a '{}', the checkpoint's was a '{}'", to, here->name, model);
     text += fmt::format("{}{}={}", text.empty() ? "" : ",", old, to);
   }
   if (!strange.empty()) throw Error(ErrorCode::host_incompatible, strange);
