@@ -17,6 +17,7 @@
 //   FAKE_DIR/exit      when there, a container ends with this status as soon as it runs
 //   FAKE_DIR/holds     devices, one in each line: a container holds null devices of these names open, in a
 //                      mount namespace of its own
+//   FAKE_DIR/comm      the name that a container's process gives itself once it runs
 //   FAKE_DIR/restore.log  what a restore writes as CRIU's log
 //   FAKE_DIR/criu.conf gets the CRIU configuration that a checkpoint or restore was given, FAKE_DIR/path its
 //                      PATH
@@ -298,6 +299,9 @@ static void __attribute__((noreturn)) container(int started, int ready) {
   form(path, "%s/exit", home);
   const char* status = slurp(path);
   if (status != NULL) _exit(atoi(status));
+  form(path, "%s/comm", home);
+  const char* comm = slurp(path);
+  if (comm != NULL) prctl(PR_SET_NAME, comm);
   for (;;) {
     const int signal = sigwaitinfo(&all, NULL);
     if (signal == SIGTERM || signal == SIGINT || signal == SIGHUP) _exit(128 + signal);

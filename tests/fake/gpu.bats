@@ -32,6 +32,8 @@ hold_device() {
   give_device
   printf '/dev/nvidia0\n/dev/nvidiactl\n' >"$FAKE_DIR/holds"
 }
+# The fake sandbox would show the host's processes.
+holds_nothing_inside() { do_at exec instead quit; }
 give_nvml() { export LD_LIBRARY_PATH=$FAKE_NVML_DIR; }
 give_plugin() { : >"$CRIU_LIBS_DIR/cuda_plugin.so"; }
 
@@ -142,6 +144,7 @@ gives_devices() {
 @test "runsc: --nvproxy=true for a container with GPUs, with every verb, and after a restore" {
   local verb
   give_device
+  holds_nothing_inside
   runtime=runsc run_container c
   ckpt kill c HUP
   await stopped c
@@ -177,6 +180,7 @@ stopped() { [ "$(ckpt state "$1" | jq -r .status)" = stopped ]; }
   ends 0
   same "$T/bin/runsc --root $ROOT --platform systrap --nvproxy=true create --bundle B --pid-file P c
 $T/bin/runsc --root $ROOT --platform systrap --nvproxy=true start c" "$(plan "$output")"
+  holds_nothing_inside
   runtime=runsc run_container c
   ckpt checkpoint --image-path "$T/i" c
   go --dry-run restore -d --image-path "$T/i" --bundle "$BUNDLE" c
@@ -274,8 +278,6 @@ $T/bin/cuda-checkpoint --action unlock --pid $pid" "$(sed 's/.* checkpoint --ima
   refuses 5 conflict "in a state that cannot be frozen" -- checkpoint c
   echo locked >"$FAKE_CUDA_DIR/1.state"
   refuses 5 conflict "locked already" "gpu-thaw" -- checkpoint c
-  rm "$FAKE_CUDA_DIR/1.state"
-  : >"$FAKE_CUDA_DIR/hang-get-state-1"
   is_now c running
 }
 @test "a paused container cannot be frozen" {
@@ -284,6 +286,51 @@ $T/bin/cuda-checkpoint --action unlock --pid $pid" "$(sed 's/.* checkpoint --ima
   runc --root "$ROOT" pause c
   refuses 5 conflict "is paused" "--cuda off" -- checkpoint c
   ckpt checkpoint --cuda off --leave-running c
+}
+
+# ---- gpu-thaw, and what a ckpt that was killed left
+
+@test "gpu-thaw: what is frozen runs again; what cannot be told is an error, not silence" {
+  hold_device
+  run_container c
+  go gpu-thaw c
+  ends 0
+  same "" "$output"
+  echo checkpointed >"$FAKE_CUDA_DIR/1.state"
+  go --json gpu-thaw c
+  ends 0
+  same "[$(pid_of c)]" "$(jq -c .thawed <<<"$output")"
+  same '["restore","unlock"]' "$(jq -c '[.steps[].action]' <<<"$output")"
+  same running "$(cat "$FAKE_CUDA_DIR/1.state")"
+  echo checkpointed >"$FAKE_CUDA_DIR/1.state"
+  echo 'out of memory' >"$FAKE_CUDA_DIR/fail-restore-1"
+  refuses 6 gpu-failed "restore of pid" "out of memory" "is checkpointed" -- gpu-thaw c
+  # shellcheck disable=SC2016
+  printf '#!/bin/sh\n[ "$1" = -h ] && exec "%s" -h\nexit 255\n' "$FAKE_TOOL" >"$T/away/half"
+  chmod +x "$T/away/half"
+  refuses 6 gpu-failed "cannot tell the state of pid" -- --cuda-checkpoint ./half gpu-thaw c
+  refuses 6 gpu-failed "cannot tell the state of pid" -- --cuda-checkpoint ./half checkpoint c
+  is_now c running
+}
+@test "a note that is none of ckpt's does not stop the next one" {
+  local note lock
+  run_container c
+  ckpt checkpoint --leave-running c
+  lock=$(echo "$CKPT_STATE_DIR"/locks/*)/c.lock
+  [ ! -e "$lock" ]
+  for note in '{"verb":"checkpoint","pid":1,"since":"x","paused":7}' '{"cuda":"yes","paused":null}' '{"scratch":[1],"staging":{}}'; do
+    echo "$note" >"$lock"
+    go checkpoint --leave-running c
+    ends 0
+  done
+}
+@test "a name of odd bytes does not spoil the checkpoint" {
+  hold_device
+  printf 'a\377b' >"$FAKE_DIR/comm"
+  run_container c
+  go --json checkpoint --leave-running c
+  ends 0
+  same "a�b" "$(jq -r '.gpu.processes[0].comm' "$STORE"/checkpoints/c/*/ckpt.json)"
 }
 
 # ---- room, and other GPUs
