@@ -299,8 +299,10 @@ void CudaFreezer::freeze(const std::vector<GpuHolder>& processes) {
   for (const std::string& action : freezing_actions())
     if (failed.empty() && !interrupted()) failed = act(pids, action);
   if (failed.empty() && !interrupted()) return;
-  const HoldInterrupts hold;
-  const std::vector<std::string> left = bring_back(processes, "");
+  const std::vector<std::string> left = [&] {
+    const HoldInterrupts hold;
+    return bring_back(processes, "");
+  }();
   const std::string back = left.empty() ? fmt::format("all {} processes run on", processes.size())
                                         : fmt::format("not brought back: {}", fmt::join(left, "; "));
   if (failed.empty()) {
