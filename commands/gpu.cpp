@@ -61,12 +61,14 @@ std::vector<std::string> names_of(const std::vector<GpuHolder>& holders) {
   return names;
 }
 
-CudaOffer offer_of(const Driver& driver, const json& spec) {
-  CudaOffer offer{.runtime = driver.table(), .plugin_place = {}, .tool_problem = {}};
+CudaOffer offer_of(const Context& context, const Driver& driver, const json& spec) {
+  CudaOffer offer{.runtime = driver.table(), .plugin_place = {}, .tool_name = {}, .tool_problem = {}};
   offer.mounted = cuda_checkpoint_inside(spec) == kInsideCudaCheckpoint;
   if (driver.table().uses_criu) {
     offer.plugin_place = criu_plugin_path().string();
     offer.plugin = fs::exists(offer.plugin_place);
+    if (const auto program = cuda_checkpoint_program(context.globals.cuda_checkpoint))
+      offer.tool_name = fs::path(*program).filename().string();
   } else {
     offer.native_flag = driver.dialect("checkpoint").flags.has("--cuda-checkpoint-path");
   }
@@ -185,7 +187,7 @@ GpuPlan plan_gpu(const Context& context, const CudaOptions& o, const Found& foun
       sandboxed ? holders_inside(driver, state.id, inside_of(driver, state.id, spec)) : findings.gpu_holders;
   if (holders.empty()) return plan;
 
-  CudaOffer offer = offer_of(driver, spec);
+  CudaOffer offer = offer_of(context, driver, spec);
   std::vector<GpuHolder> others;
   try {
     plan.freezer = std::make_shared<CudaFreezer>(context.runner, command_for(context, driver, state.id, spec),

@@ -32,6 +32,8 @@ std::string lacks_native(const CudaOffer& offer) {
 std::string lacks_plugin(const CudaOffer& offer) {
   if (!offer.runtime.uses_criu) return fmt::format("{} does not use CRIU", offer.runtime.name);
   if (!offer.plugin) return fmt::format("CRIU's plugin '{}' is not there", offer.plugin_place);
+  if (!offer.tool_name.empty() && offer.tool_name != "cuda-checkpoint")
+    return fmt::format("CRIU's plugin calls 'cuda-checkpoint', and this one's name is '{}'", offer.tool_name);
   if (offer.works && !offer.actions) return "cuda-checkpoint has no --action (driver 555 or newer)";
   return lacks_tool(offer);
 }

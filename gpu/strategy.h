@@ -26,6 +26,7 @@ struct CudaOffer {
   std::string plugin_place;  ///< for the message
   bool actions = false;      ///< cuda-checkpoint works and has --action, which CRIU's plugin needs
   bool works = false;        ///< cuda-checkpoint works
+  std::string tool_name;     ///< of the program on the host; CRIU's plugin calls cuda-checkpoint by that name
   std::string tool_problem;  ///< why it does not work
 };
 

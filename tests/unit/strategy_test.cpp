@@ -18,6 +18,7 @@ CudaOffer offer(RuntimeKind kind, std::string_view has, const std::string& probl
           .plugin_place = "/usr/lib/criu/cuda_plugin.so",
           .actions = is('a'),
           .works = is('a') || is('t'),
+          .tool_name = {},
           .tool_problem = problem};
 }
 
@@ -88,6 +89,13 @@ TEST_CASE("strategy: a refusal says what is missing for each way") {
   CHECK(why("native", offer(runsc, "na")) ==
         lead + "native: cuda-checkpoint is not mounted in the container; 'ckpt run' does that");
   CHECK(why("native", offer(runsc, "nm", "broken")) == lead + "native: broken");
+  CudaOffer renamed = offer(runc, "pa");
+  renamed.tool_name = "mine";
+  CHECK(why("plugin", renamed) ==
+        lead + "plugin: CRIU's plugin calls 'cuda-checkpoint', and this one's name is 'mine'");
+  CHECK(chosen("auto", renamed) == "manual");
+  renamed.tool_name = "cuda-checkpoint";
+  CHECK(chosen("auto", renamed) == "plugin");
   CHECK(why("manual", offer(runsc, "nm")) == lead + "manual: cuda-checkpoint does not work");
   const Error error = error_of([&] { choose_cuda_strategy("manual", offer(runsc, ""), "c1"); });
   CHECK(error.runtime == "runsc");
