@@ -271,6 +271,35 @@ $T/bin/cuda-checkpoint --action unlock --pid $pid" "$(sed 's/.* checkpoint --ima
   ckpt checkpoint --leave-running c
   same "lock checkpoint restore unlock" "$(sed -n 's/^begin \([a-z]*\) 1:.*/\1/p' "$FAKE_CUDA_DIR/calls" | grep -v get | paste -sd' ')"
 }
+@test "a signal while the GPU is being frozen: all run on" {
+  hold_device
+  run_container c
+  echo 300 >"$FAKE_CUDA_DIR/delay"
+  start checkpoint c
+  await in_calls lock
+  kill -INT "$BACKGROUND"
+  finish
+  ends 130
+  same running "$(cat "$FAKE_CUDA_DIR/1.state")"
+  is_now c running
+  no_image
+  nothing_left
+}
+@test "a cuda-checkpoint that is killed while it works: all run on" {
+  hold_device
+  run_container c
+  : >"$FAKE_CUDA_DIR/hang-checkpoint-1"
+  start checkpoint c
+  await in_calls checkpoint
+  kill -KILL "$(pgrep -f "^$T/bin/cuda-checkpoint --action checkpoint --pid $(pid_of c)")"
+  finish
+  ends 6
+  says "checkpoint of pid" "was killed by SIGKILL" "all 1 processes run on"
+  same running "$(cat "$FAKE_CUDA_DIR/1.state")"
+  is_now c running
+  no_image
+}
+in_calls() { grep -q "^begin $1 " "$FAKE_CUDA_DIR/calls" 2>/dev/null; }
 @test "a state that cuda-checkpoint cannot tell, or of no known name, is refused" {
   hold_device
   run_container c
