@@ -334,6 +334,8 @@ int restore_container(const Context& context, const RestoreOptions& o) {
       std::make_unique<ContainerLock>(context.lock_file(plan.driver.target(), id), "restore", seconds(0));
   recover(context, plan.driver, id, *lock);
   free_the_id(context, plan, o.replace.value_or(false));
+  if (plan.gpu.strategy == "manual")
+    lock->note(note_text("restore", {.staging = {}, .scratch = {}, .cuda = true}));
   try {
     prepare_files(plan);
     if (plan.record.attached)
