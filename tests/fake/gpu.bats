@@ -341,6 +341,24 @@ in_calls() { grep -q "^begin $1 " "$FAKE_CUDA_DIR/calls" 2>/dev/null; }
   refuses 6 gpu-failed "cannot tell the state of pid" -- --cuda-checkpoint ./half checkpoint c
   is_now c running
 }
+@test "a restore that was killed before it thawed: the next ckpt does" {
+  hold_device
+  run_container c
+  ckpt checkpoint c
+  same checkpointed "$(cat "$FAKE_CUDA_DIR/1.state")"
+  : >"$FAKE_CUDA_DIR/hang-restore-1"
+  start restore -d c
+  await in_calls restore
+  kill -KILL "$BACKGROUND"
+  finish
+  same checkpointed "$(cat "$FAKE_CUDA_DIR/1.state")"
+  rm "$FAKE_CUDA_DIR/hang-restore-1"
+  kill -KILL "$(pgrep -f "^$T/bin/cuda-checkpoint --action restore --pid $(pid_of c)")"
+  go checkpoint --leave-running c
+  ends 0
+  holds "$stderr" "had been left frozen"
+  same running "$(cat "$FAKE_CUDA_DIR/1.state")"
+}
 @test "a note that is none of ckpt's does not stop the next one" {
   local note lock
   run_container c
