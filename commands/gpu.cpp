@@ -60,12 +60,14 @@ std::vector<std::string> names_of(const std::vector<GpuHolder>& holders) {
   return names;
 }
 
-CudaOffer offer_of(const Driver& driver, const json& spec) {
-  CudaOffer offer{.runtime = driver.table(), .plugin_place = {}, .tool_problem = {}};
+CudaOffer offer_of(const Context& context, const Driver& driver, const json& spec) {
+  CudaOffer offer{.runtime = driver.table(), .plugin_place = {}, .tool_name = {}, .tool_problem = {}};
   offer.mounted = cuda_checkpoint_inside(spec) == kInsideCudaCheckpoint;
   if (driver.table().uses_criu) {
     offer.plugin_place = criu_plugin_path().string();
     offer.plugin = fs::exists(offer.plugin_place);
+    if (const auto program = cuda_checkpoint_program(context.globals.cuda_checkpoint))
+      offer.tool_name = fs::path(*program).filename().string();
   } else {
     offer.native_flag = driver.dialect("checkpoint").flags.has("--cuda-checkpoint-path");
   }
@@ -168,7 +170,8 @@ Driver fitted_to_gpus(const Driver& driver, const json& spec) {
   if (driver.table().shares_host_kernel) return driver;
   const Argv& given = driver.target().runtime_args;
   const bool said = std::any_of(given.begin(), given.end(), [](const std::string& arg) {
-    return arg.starts_with("--nvproxy") || arg.starts_with("-nvproxy");
+    const std::string name = arg.substr(arg.starts_with("--") ? 1 : 0);
+    return name == "-nvproxy" || name.starts_with("-nvproxy=");
   });
   if (said || !uses_gpu(spec)) return driver.with_nvproxy(false);
   if (!driver.dialect("").flags.has("--nvproxy"))
@@ -187,18 +190,22 @@ GpuPlan plan_gpu(const Context& context, const CudaOptions& o, const Found& foun
   if (sandboxed && config.find("nvidia") == std::string::npos) return plan;
   const json spec = sandboxed || !findings.gpu_holders.empty() ? spec_of(config) : json::object();
   if (sandboxed && !uses_gpu(spec)) return plan;
+  if (state.status == "paused" && (sandboxed || !findings.gpu_holders.empty()))
+    throw Error(ErrorCode::conflict,
+                fmt::format("container '{}' is paused, and no CUDA process can be frozen in it", state.id))
+        .with_hint("resume it first; --cuda off leaves its GPU state alone");
   const std::vector<GpuHolder> holders =
       sandboxed ? holders_inside(driver, state.id, inside_of(driver, state.id, spec)) : findings.gpu_holders;
   if (holders.empty()) return plan;
 
-  CudaOffer offer = offer_of(driver, spec);
+  CudaOffer offer = offer_of(context, driver, spec);
   std::vector<GpuHolder> others;
   try {
     plan.freezer = std::make_shared<CudaFreezer>(context.runner, command_for(context, driver, state.id, spec),
                                                  limits_of(context, o.timeout));
     plan.freezer->probe();
-    offer.actions = plan.freezer->dialect().has("--action") || plan.freezer->dialect().action_words;
-    offer.toggle = plan.freezer->dialect().has("--toggle");
+    offer.actions = plan.freezer->dialect().has("--action");
+    offer.works = true;
     plan.processes = plan.freezer->cuda_processes(holders, others);
   } catch (const Error& error) {
     if (error.code != ErrorCode::unsupported) throw;
@@ -248,7 +255,7 @@ std::string check_gpus(const GpuImage& image, const std::vector<std::string>& gp
   SavedGpus saved{.driver = image.driver, .gpus = {}, .bytes = image.bytes};
   for (const GpuIdentity& gpu : image.gpus) saved.gpus.emplace_back(gpu.uuid, gpu.name);
   const PresentGpus present = saved.gpus.empty() && gpu_map.empty() ? PresentGpus{} : present_gpus();
-  if (const auto obstacles = gpu_obstacles(saved, present); !obstacles.empty())
+  if (const auto obstacles = gpu_obstacles(saved, present, !gpu_map.empty()); !obstacles.empty())
     throw Error(ErrorCode::host_incompatible,
                 fmt::format("this host's GPUs cannot take the image: {}", fmt::join(obstacles, "; ")));
   return gpu_map.empty() ? "" : device_map_of(saved, present, gpu_map);
@@ -257,10 +264,10 @@ std::string check_gpus(const GpuImage& image, const std::vector<std::string>& gp
 std::vector<CudaStep> thaw_restored(const Context& context, const Driver& driver, const ContainerState& state,
                                     const GpuRestore& restore) {
   const GpuImage& image = restore.image;
-  const std::vector<GpuHolder> processes = locate(driver, state, image);
   CudaFreezer freezer(context.runner, command_for(context, driver, state.id, restore.spec),
                       limits_of(context, seconds(10)));
   try {
+    const std::vector<GpuHolder> processes = locate(driver, state, image);
     freezer.probe();
     if (!restore.device_map.empty() && !freezer.dialect().has("--device-map"))
       throw Error(ErrorCode::unsupported, "this cuda-checkpoint has no --device-map (driver 580 or newer)");
@@ -294,7 +301,7 @@ std::vector<GpuHolder> frozen_processes(const Driver& driver, const ContainerSta
     const auto stat = host ? process_stat(pid) : std::nullopt;
     all.push_back({pid, pid, stat ? stat->comm : "?", {}});
   }
-  const auto states = freezer.states(all);
+  const auto states = freezer.states(all, true);
   for (const GpuHolder& process : all)
     if (const auto now = states.at(process.pid); now && *now != CudaState::running) frozen.push_back(process);
   return frozen;

@@ -70,6 +70,8 @@ void recover(const Context& context, const Driver& driver, const std::string& id
   } catch (const Error&) {
     lock.hand_on();
     throw;
+  } catch (const json::exception&) {
+    // A note of no ckpt: nothing is known to undo.
   }
   lock.settled();
 }

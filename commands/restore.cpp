@@ -166,6 +166,16 @@ GpuImage chosen_gpu(const RestoreOptions& o, const Image& image) {
   return gpu;
 }
 
+/// Without the tool the container would be restored and, as it cannot be thawed, removed again.
+void require_cuda_tool(const Context& context, const Driver& driver, const GpuImage& gpu) {
+  if (gpu.strategy == "none" || !driver.table().shares_host_kernel ||
+      cuda_checkpoint_program(context.globals.cuda_checkpoint))
+    return;
+  throw Error(ErrorCode::unsupported,
+              "the image has CUDA processes, and there is no cuda-checkpoint on this host")
+      .with_hint("install NVIDIA's or ckpt's own; looked in " + search_path());
+}
+
 Plan make_plan(const Context& context, const RestoreOptions& o) {
   Image image = choose_image(context, o);
   check_image(image);
@@ -173,6 +183,7 @@ Plan make_plan(const Context& context, const RestoreOptions& o) {
   check_version(context, image, chosen);
   if (chosen.table().uses_criu) require_criu();
   const GpuImage gpu = chosen_gpu(o, image);
+  require_cuda_tool(context, chosen, gpu);
   const std::string device_map = check_gpus(gpu, o.gpu_map);
   Record record = new_record(context, o, image, chosen);
   json spec = choose_spec(o, image, chosen.target().kind, record);
@@ -323,6 +334,8 @@ int restore_container(const Context& context, const RestoreOptions& o) {
       std::make_unique<ContainerLock>(context.lock_file(plan.driver.target(), id), "restore", seconds(0));
   recover(context, plan.driver, id, *lock);
   free_the_id(context, plan, o.replace.value_or(false));
+  if (plan.gpu.strategy == "manual")
+    lock->note(note_text("restore", {.staging = {}, .scratch = {}, .cuda = true}));
   try {
     prepare_files(plan);
     if (plan.record.attached)

@@ -3,6 +3,7 @@
 
 #include <fmt/ranges.h>
 
+#include <charconv>
 #include <future>
 #include <sstream>
 
@@ -13,6 +14,9 @@ namespace ckpt {
 namespace {
 
 using std::chrono::milliseconds;
+
+/// Calls of a tool that takes one pid each; every one of them starts CUDA.
+constexpr std::size_t kAtOnce = 64;
 
 constexpr std::pair<CudaState, std::string_view> kStates[] = {
     {CudaState::running, "running"},
@@ -38,6 +42,21 @@ std::string failure_of(const Result& result, const std::optional<milliseconds>& 
   if (result.interrupted) return "was interrupted";
   const std::string said = trimmed(result.err.empty() ? result.out : result.err);
   return said.empty() ? describe(result.outcome) : said;
+}
+
+/// Whether the tool ran and answered: not a shell's or a runtime's status for one that cannot be started or
+/// was killed, nor the 255 of a libcuda that is none (facts 14.7).
+bool answered(const Result& result) {
+  const auto* exited = std::get_if<Exited>(&result.outcome);
+  if (exited == nullptr || result.timed_out) return false;
+  return exited->status < 126 || (exited->status > 165 && exited->status < 255);
+}
+
+/// Of `PID<TAB>answer`; 0 for a line that is none.
+pid_t pid_of_line(const std::string& line, std::size_t tab) {
+  pid_t pid = 0;
+  const auto [end, error] = std::from_chars(line.data(), line.data() + tab, pid);
+  return error == std::errc() && end == line.data() + tab ? pid : 0;
 }
 
 std::vector<pid_t> pids_of(const std::vector<GpuHolder>& processes) {
@@ -75,6 +94,7 @@ CudaDialect parse_cuda_help(const std::string& text) {
   }
   dialect.action_words = !dialect.has("--action") && !dialect.has("--toggle") &&
                          text.find("checkpoint PID") != std::string::npos;
+  dialect.locks = dialect.has("--action") || text.find("unlock PID") != std::string::npos;
   dialect.many_pids = text.find("--pid PID[,PID...]") != std::string::npos;
   return dialect;
 }
@@ -117,7 +137,8 @@ Result CudaFreezer::call(const std::string& action, const std::string& pids,
 CudaFreezer::Answer CudaFreezer::ask_one(pid_t pid, const std::string& action,
                                          const std::string& device_map) const {
   const Result result = call(action, fmt::format("{}", pid), device_map);
-  return {result.ok(), result.ok() ? trimmed(result.out) : failure_of(result, limits_.step), result.seconds};
+  return {result.ok(), answered(result), result.ok() ? trimmed(result.out) : failure_of(result, limits_.step),
+          result.seconds};
 }
 
 /// `PID<TAB>answer`, one line each; a call that was cut off has told nothing of the rest.
@@ -125,15 +146,17 @@ CudaFreezer::Answers CudaFreezer::ask_together(const std::vector<pid_t>& pids, c
                                                const std::string& device_map) const {
   const Result result = call(action, fmt::format("{}", fmt::join(pids, ",")), device_map);
   Answers answers;
-  for (const pid_t pid : pids) answers[pid] = {false, failure_of(result, limits_.step), result.seconds};
+  for (const pid_t pid : pids)
+    answers[pid] = {false, false, failure_of(result, limits_.step), result.seconds};
   std::istringstream lines(result.out);
   for (std::string line; std::getline(lines, line);) {
     const std::size_t tab = line.find('\t');
-    const auto of = tab == std::string::npos ? answers.end() : answers.find(std::atoi(line.c_str()));
+    const auto of = tab == std::string::npos ? answers.end() : answers.find(pid_of_line(line, tab));
     if (of == answers.end()) continue;
     const std::string text = trimmed(line.substr(tab + 1));
-    const bool ok = !text.starts_with("error: ");
-    of->second = {ok, ok ? text : text.substr(7), result.seconds};
+    const bool error = text.starts_with("error:");
+    const bool ok = action == "get-state" ? !error : text == "ok";
+    of->second = {ok, true, error ? trimmed(text.substr(6)) : text, result.seconds};
   }
   return answers;
 }
@@ -141,20 +164,32 @@ CudaFreezer::Answers CudaFreezer::ask_together(const std::vector<pid_t>& pids, c
 CudaFreezer::Answers CudaFreezer::ask(const std::vector<pid_t>& pids, const std::string& action,
                                       const std::string& device_map) const {
   if (pids.size() > 1 && dialect_.many_pids) return ask_together(pids, action, device_map);
-  std::vector<std::future<Answer>> calls;
-  for (const pid_t pid : pids)
-    calls.push_back(std::async(
-        std::launch::async, [this, pid, &action, &device_map] { return ask_one(pid, action, device_map); }));
   Answers answers;
-  for (std::size_t i = 0; i < pids.size(); ++i) answers[pids[i]] = calls[i].get();
+  for (std::size_t begin = 0; begin < pids.size(); begin += kAtOnce) {
+    const std::size_t end = std::min(begin + kAtOnce, pids.size());
+    std::vector<std::future<Answer>> calls;
+    for (std::size_t i = begin; i < end; ++i)
+      calls.push_back(std::async(std::launch::async, [this, pid = pids[i], &action, &device_map] {
+        return ask_one(pid, action, device_map);
+      }));
+    for (std::size_t i = begin; i < end; ++i) answers[pids[i]] = calls[i - begin].get();
+  }
   return answers;
 }
 
-std::map<pid_t, std::optional<CudaState>> CudaFreezer::states(const std::vector<GpuHolder>& processes) const {
+std::map<pid_t, std::optional<CudaState>> CudaFreezer::states(const std::vector<GpuHolder>& processes,
+                                                              bool must_tell) const {
   std::map<pid_t, std::optional<CudaState>> states;
   if (dialect_.has("--get-state")) {
-    for (const auto& [pid, answer] : ask(pids_of(processes), "get-state"))
-      states[pid] = answer.ok ? cuda_state_named(answer.text) : std::nullopt;
+    for (const auto& [pid, answer] : ask(pids_of(processes), "get-state")) {
+      if (!answer.told && must_tell)
+        throw Error(ErrorCode::gpu_failed,
+                    fmt::format("cuda-checkpoint cannot tell the state of pid {}: {}", pid, answer.text));
+      if (answer.ok)
+        states[pid] = cuda_state_named(answer.text).value_or(CudaState::failed);
+      else
+        states[pid] = std::nullopt;
+    }
     return states;
   }
   for (const GpuHolder& process : processes) {
@@ -168,13 +203,17 @@ std::vector<GpuHolder> CudaFreezer::cuda_processes(const std::vector<GpuHolder>&
                                                    std::vector<GpuHolder>& others) const {
   if (!dialect_.has("--get-state")) return holders;
   std::vector<GpuHolder> found;
-  const auto now = states(holders);
+  const auto now = states(holders, true);
   for (const GpuHolder& holder : holders) {
     const std::optional<CudaState> state = now.at(holder.pid);
     if (!state) {
       others.push_back(holder);
       continue;
     }
+    if (*state == CudaState::failed)
+      throw Error(ErrorCode::conflict,
+                  fmt::format("the CUDA process {} is in a state that cannot be frozen", named(holder)))
+          .with_hint("'cuda-checkpoint --get-state --pid PID' tells it");
     if (*state != CudaState::running)
       throw Error(ErrorCode::conflict,
                   fmt::format("the CUDA process {} is {} already: somebody else froze it", named(holder),
@@ -188,7 +227,8 @@ std::vector<GpuHolder> CudaFreezer::cuda_processes(const std::vector<GpuHolder>&
 std::vector<std::string> CudaFreezer::act(const std::vector<pid_t>& pids, const std::string& action,
                                           const std::string& device_map) {
   const auto after = [&](pid_t pid) {
-    if (action == "lock" || action == "restore") return CudaState::locked;
+    if (action == "lock" || (action == "restore" && dialect_.locks)) return CudaState::locked;
+    if (action == "restore") return CudaState::running;
     if (action == "toggle" && believed_[pid] == CudaState::checkpointed) return CudaState::running;
     return action == "unlock" ? CudaState::running : CudaState::checkpointed;
   };
@@ -212,10 +252,10 @@ std::vector<pid_t> CudaFreezer::those_in(const std::vector<GpuHolder>& processes
 
 std::vector<std::string> CudaFreezer::bring_back(const std::vector<GpuHolder>& processes,
                                                  const std::string& device_map) {
-  const bool toggles = freezing_actions().size() == 1;
+  const std::vector<std::string> actions = thawing_actions();
   std::vector<std::string> failed =
-      act(those_in(processes, CudaState::checkpointed), toggles ? "toggle" : "restore", device_map);
-  if (!toggles)
+      act(those_in(processes, CudaState::checkpointed), actions.front(), device_map);
+  if (actions.size() > 1)
     for (std::string& line : act(those_in(processes, CudaState::locked), "unlock"))
       failed.push_back(std::move(line));
   for (const auto& [pid, state] : states(processes))
@@ -227,11 +267,13 @@ std::vector<std::string> CudaFreezer::bring_back(const std::vector<GpuHolder>& p
 
 std::vector<std::string> CudaFreezer::freezing_actions() const {
   if (dialect_.has("--toggle") && !dialect_.has("--action")) return {"toggle"};
+  if (!dialect_.locks) return {"checkpoint"};
   return {"lock", "checkpoint"};
 }
 
 std::vector<std::string> CudaFreezer::thawing_actions() const {
-  if (freezing_actions().size() == 1) return {"toggle"};
+  if (dialect_.has("--toggle") && !dialect_.has("--action")) return {"toggle"};
+  if (!dialect_.locks) return {"restore"};
   return {"restore", "unlock"};
 }
 
@@ -257,11 +299,16 @@ void CudaFreezer::freeze(const std::vector<GpuHolder>& processes) {
   for (const std::string& action : freezing_actions())
     if (failed.empty() && !interrupted()) failed = act(pids, action);
   if (failed.empty() && !interrupted()) return;
-  const HoldInterrupts hold;
-  const std::vector<std::string> left = bring_back(processes, "");
+  const std::vector<std::string> left = [&] {
+    const HoldInterrupts hold;
+    return bring_back(processes, "");
+  }();
   const std::string back = left.empty() ? fmt::format("all {} processes run on", processes.size())
                                         : fmt::format("not brought back: {}", fmt::join(left, "; "));
-  if (failed.empty() && left.empty()) throw_if_interrupted();
+  if (failed.empty()) {
+    if (left.empty()) throw_if_interrupted();
+    failed.emplace_back("it was interrupted");
+  }
   throw Error(ErrorCode::gpu_failed,
               fmt::format("the GPU could not be frozen: {}; {}", fmt::join(failed, "; "), back))
       .with_hint(left.empty() ? "a long kernel needs a longer --cuda-timeout"

@@ -32,6 +32,7 @@ struct CudaDialect {
   std::set<std::string> options;  ///< "--action", "--get-state", "--device-map", …
   bool many_pids = false;         ///< ckpt's own: `--pid 1,2,3` acts on all of them at once
   bool action_words = false;      ///< takes `checkpoint PID` in place of `--action checkpoint --pid PID`
+  bool locks = false;             ///< lock and unlock are actions of their own
   bool has(const char* option) const { return options.contains(option); }
 };
 CudaDialect parse_cuda_help(const std::string& text);
@@ -64,7 +65,8 @@ class CudaFreezer {
   const CudaDialect& dialect() const { return dialect_; }
 
   /// Of those that hold a device, the CUDA processes; the others (NVML only, as nvidia-smi) go into `others`.
-  /// Without --get-state all of them count. Throws Error(conflict) for a process that somebody else froze.
+  /// Without --get-state all of them count. Throws Error(conflict) for a process that somebody else froze,
+  /// Error(gpu_failed) when the tool does not tell of one: it may be one.
   std::vector<GpuHolder> cuda_processes(const std::vector<GpuHolder>& holders,
                                         std::vector<GpuHolder>& others) const;
   /// Locks all at once, then checkpoints all at once. When one fails, all are brought back to running before
@@ -76,19 +78,22 @@ class CudaFreezer {
   /// The commands of these actions on all of them, for --dry-run.
   std::vector<Argv> commands(const std::vector<GpuHolder>& processes,
                              const std::vector<std::string>& actions) const;
-  /// What freeze() does: lock and checkpoint, or toggle.
+  /// What freeze() does: lock and checkpoint, or toggle, or checkpoint alone.
   std::vector<std::string> freezing_actions() const;
-  /// What thaw() does: restore and unlock, or toggle.
+  /// What thaw() does: restore and unlock, or toggle, or restore alone.
   std::vector<std::string> thawing_actions() const;
   /// By pid; nullopt for one that is no CUDA process. With a driver that cannot tell states, what our own
-  /// actions made of them.
-  std::map<pid_t, std::optional<CudaState>> states(const std::vector<GpuHolder>& processes) const;
+  /// actions made of them. A state of no known name is `failed`. When the tool does not tell, that is nullopt
+  /// too, or with `must_tell` Error(gpu_failed).
+  std::map<pid_t, std::optional<CudaState>> states(const std::vector<GpuHolder>& processes,
+                                                   bool must_tell = false) const;
 
   const std::vector<CudaStep>& steps() const { return steps_; }
 
  private:
   struct Answer {
     bool ok = false;
+    bool told = false;  ///< by the tool itself; false when it could not run or was killed
     std::string text;
     double seconds = 0;
   };

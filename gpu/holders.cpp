@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <map>
 #include <set>
 #include <sstream>
@@ -15,6 +16,13 @@ namespace ckpt {
 namespace {
 
 using nlohmann::json;
+
+/// The number at the beginning; 0 for what is no pid.
+pid_t leading_pid(std::string_view text) {
+  pid_t pid = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), pid);
+  return error == std::errc() ? std::max(pid, 0) : 0;
+}
 
 /// Collects (pid, device) pairs; only NVIDIA's devices count.
 class Gathered {
@@ -36,6 +44,11 @@ class Gathered {
   std::map<pid_t, std::string> comms_;
   std::map<pid_t, std::set<std::string>> devices_;
 };
+
+/// null for what is no object or has none.
+json member(const json& object, const char* name) {
+  return object.is_object() ? object.value(name, json()) : json();
+}
 
 struct Way {
   const char* name;
@@ -70,9 +83,10 @@ std::vector<GpuHolder> parse_finder(const std::string& text) {
   std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) {
     const json in = parse_json(line);
-    const json pid = in.is_object() ? in.value("pid", json()) : json();
-    const json devices = in.is_object() ? in.value("devices", json()) : json();
-    if (!pid.is_number_integer() || !devices.is_array())
+    const json number = member(in, "pid");
+    const json devices = member(in, "devices");
+    const pid_t pid = number.is_number_integer() ? leading_pid(number.dump()) : 0;
+    if (pid == 0 || !devices.is_array())
       throw Error(ErrorCode::runtime_failed,
                   fmt::format("the finder of CUDA processes said '{}'", line.substr(0, 80)));
     if (const json comm = in.value("comm", json()); comm.is_string()) gathered.name(pid, comm);
@@ -88,7 +102,7 @@ std::vector<GpuHolder> parse_lsof(const std::string& text) {
   pid_t pid = 0;
   for (std::string line; std::getline(lines, line);) {
     if (line.empty()) continue;
-    if (line[0] == 'p') pid = std::atoi(line.c_str() + 1);
+    if (line[0] == 'p') pid = leading_pid(std::string_view(line).substr(1));
     if (line[0] == 'c') gathered.name(pid, line.substr(1));
     if (line[0] == 'n') gathered.add(pid, line.substr(1));
   }
@@ -101,15 +115,16 @@ std::vector<GpuHolder> parse_fd_links(const std::string& text) {
   for (std::string line; std::getline(lines, line);) {
     const std::size_t space = line.find(' ');
     if (!line.starts_with("/proc/") || space == std::string::npos) continue;
-    gathered.add(std::atoi(line.c_str() + 6), line.substr(space + 1));
+    gathered.add(leading_pid(std::string_view(line).substr(6)), line.substr(space + 1));
   }
   return gathered.holders();
 }
 
 InsideCommand inside_of(const Driver& driver, const std::string& id, const json& spec) {
-  const json user = spec.is_object() ? spec.value(json::json_pointer("/process/user/uid"), json(0)) : json(0);
+  const json user = member(member(member(spec, "process"), "user"), "uid");
   Argv before = {id};
-  if (user != 0 && driver.dialect("exec").flags.has("--user")) before = {"--user", "0:0", id};
+  if (!user.is_null() && user != 0 && driver.dialect("exec").flags.has("--user"))
+    before = {"--user", "0:0", id};
   return [&driver, before](const Argv& argv) {
     Argv args = before;
     args.insert(args.end(), argv.begin(), argv.end());
@@ -118,10 +133,9 @@ InsideCommand inside_of(const Driver& driver, const std::string& id, const json&
 }
 
 std::string cuda_checkpoint_inside(const json& spec) {
-  const json mounts = spec.is_object() ? spec.value("mounts", json::array()) : json::array();
+  const json mounts = member(spec, "mounts");
   for (const json& mount : mounts)
-    if (mount.is_object() && mount.value("destination", json()) == kInsideCudaCheckpoint)
-      return kInsideCudaCheckpoint;
+    if (member(mount, "destination") == kInsideCudaCheckpoint) return kInsideCudaCheckpoint;
   return "cuda-checkpoint";
 }
 

@@ -74,9 +74,13 @@ PresentGpus present_gpus() {
 std::optional<std::uint64_t> gpu_bytes_of(const std::vector<pid_t>& pids) {
   try {
     std::uint64_t bytes = 0;
+    bool told = true;
     for (const GpuProcess& process : Nvml().processes())
-      if (std::find(pids.begin(), pids.end(), process.pid) != pids.end()) bytes += process.bytes.value_or(0);
-    return bytes;
+      if (std::find(pids.begin(), pids.end(), process.pid) != pids.end()) {
+        bytes += process.bytes.value_or(0);
+        told = told && process.bytes;
+      }
+    return told || bytes > 0 ? std::optional(bytes) : std::nullopt;
   } catch (const Error&) {
     return std::nullopt;
   }
@@ -98,7 +102,7 @@ void require_host_memory(std::uint64_t bytes, pid_t pid, const std::string& id) 
       .with_hint("free memory, or raise the memory limit of its cgroup");
 }
 
-std::vector<std::string> gpu_obstacles(const SavedGpus& saved, const PresentGpus& present) {
+std::vector<std::string> gpu_obstacles(const SavedGpus& saved, const PresentGpus& present, bool mapped) {
   std::vector<std::string> obstacles;
   if (saved.gpus.empty()) return obstacles;
   if (present.gpus.empty()) return {"this host has no GPU, or its driver does not answer"};
@@ -109,12 +113,17 @@ std::vector<std::string> gpu_obstacles(const SavedGpus& saved, const PresentGpus
     obstacles.push_back(
         fmt::format("there are {} GPUs, the checkpoint had {}", present.gpus.size(), saved.gpus.size()));
   for (std::size_t i = 0; i < std::min(present.gpus.size(), saved.gpus.size()); ++i)
-    if (present.gpus[i].name != saved.gpus[i].second)
+    if (!mapped && present.gpus[i].name != saved.gpus[i].second)
       obstacles.push_back(fmt::format("GPU {} is a '{}', the checkpoint's was a '{}'", i,
                                       present.gpus[i].name, saved.gpus[i].second));
   std::uint64_t room = 0;
-  for (const Gpu& gpu : present.gpus) room += gpu.memory_total.value_or(0) - gpu.memory_used.value_or(0);
-  if (room < saved.bytes)
+  bool told = true;
+  for (const Gpu& gpu : present.gpus) {
+    told = told && gpu.memory_total;
+    const std::uint64_t total = gpu.memory_total.value_or(0);
+    room += total - std::min(total, gpu.memory_used.value_or(0));
+  }
+  if (told && room < saved.bytes)
     obstacles.push_back(fmt::format("{} of GPU memory are free, the checkpoint needs {}", gigabytes(room),
                                     gigabytes(saved.bytes)));
   return obstacles;
@@ -135,18 +144,23 @@ std::string device_map_of(const SavedGpus& saved, const PresentGpus& present,
       throw Error(ErrorCode::usage, fmt::format("--gpu-map names the checkpoint's GPU '{}' twice", old));
   }
   std::set<std::string> taken;
-  std::string text;
-  for (const std::string& old : olds) {
+  std::string text, strange;
+  for (const auto& [old, model] : saved.gpus) {
     const std::string to = map.contains(old) ? map[old] : old;
-    if (std::find(news.begin(), news.end(), to) == news.end())
+    const auto here = std::find_if(present.gpus.begin(), present.gpus.end(),
+                                   [&](const Gpu& gpu) { return gpu.uuid == to; });
+    if (here == present.gpus.end())
       throw Error(ErrorCode::host_incompatible,
                   fmt::format("the checkpoint's GPU '{}' is not on this host", old))
           .with_hint("say with --gpu-map which one takes its place");
     if (!taken.insert(to).second)
       throw Error(ErrorCode::usage, fmt::format("--gpu-map puts two GPUs onto '{}'", to))
           .with_hint("every GPU needs one of its own: 0=1 and 1=0");
+    if (here->name != model && strange.empty())
+      strange = fmt::format("the GPU '{}' is a '{}', the checkpoint's was a '{}'", to, here->name, model);
     text += fmt::format("{}{}={}", text.empty() ? "" : ",", old, to);
   }
+  if (!strange.empty()) throw Error(ErrorCode::host_incompatible, strange);
   return text;
 }
 

@@ -35,12 +35,14 @@ struct SavedGpus {
   std::uint64_t bytes = 0;
 };
 /// Why `present` cannot take `saved` back: count, model, older driver, too little free memory. Empty: it can,
-/// or nothing is known of the checkpoint's GPUs. Pure.
-std::vector<std::string> gpu_obstacles(const SavedGpus& saved, const PresentGpus& present);
+/// or nothing is known of the checkpoint's GPUs. The models are left to device_map_of() when `mapped`. Pure.
+std::vector<std::string> gpu_obstacles(const SavedGpus& saved, const PresentGpus& present,
+                                       bool mapped = false);
 
 /// `--device-map` of cuda-checkpoint from OLD=NEW pairs, each side an index or a UUID: the whole permutation,
 /// as it requires; a GPU without a pair stays itself. Throws Error(usage) for what is no pair, no GPU or no
-/// permutation, Error(host_incompatible) when a GPU without a pair is not here. Pure.
+/// permutation, Error(host_incompatible) when a GPU without a pair is not here or one goes to another model.
+/// Pure.
 std::string device_map_of(const SavedGpus& saved, const PresentGpus& present,
                           const std::vector<std::string>& pairs);
 

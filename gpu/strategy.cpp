@@ -15,26 +15,27 @@ constexpr std::pair<CudaStrategy, std::string_view> kNames[] = {
     {CudaStrategy::manual, "manual"},
 };
 
+std::string lacks_tool(const CudaOffer& offer) {
+  if (offer.works) return "";
+  return offer.tool_problem.empty() ? "cuda-checkpoint does not work" : offer.tool_problem;
+}
+
 /// Empty: it can be done.
 std::string lacks_native(const CudaOffer& offer) {
   if (offer.runtime.uses_criu)
     return fmt::format("{} does not call cuda-checkpoint itself", offer.runtime.name);
   if (!offer.native_flag) return fmt::format("this {} has no --cuda-checkpoint-path", offer.runtime.name);
   if (!offer.mounted) return "cuda-checkpoint is not mounted in the container; 'ckpt run' does that";
-  return "";
+  return lacks_tool(offer);
 }
 
 std::string lacks_plugin(const CudaOffer& offer) {
   if (!offer.runtime.uses_criu) return fmt::format("{} does not use CRIU", offer.runtime.name);
   if (!offer.plugin) return fmt::format("CRIU's plugin '{}' is not there", offer.plugin_place);
-  if (!offer.actions)
-    return offer.tool_problem.empty() ? "cuda-checkpoint has no --action (driver 555 or newer)"
-                                      : offer.tool_problem;
-  return "";
-}
-
-std::string lacks_manual(const CudaOffer& offer) {
-  return offer.actions || offer.toggle ? "" : offer.tool_problem;
+  if (!offer.tool_name.empty() && offer.tool_name != "cuda-checkpoint")
+    return fmt::format("CRIU's plugin calls 'cuda-checkpoint', and this one's name is '{}'", offer.tool_name);
+  if (offer.works && !offer.actions) return "cuda-checkpoint has no --action (driver 555 or newer)";
+  return lacks_tool(offer);
 }
 
 }  // namespace
@@ -56,7 +57,7 @@ CudaStrategy choose_cuda_strategy(std::string_view asked, const CudaOffer& offer
   const std::pair<CudaStrategy, std::string> ways[] = {
       {CudaStrategy::native, lacks_native(offer)},
       {CudaStrategy::plugin, lacks_plugin(offer)},
-      {CudaStrategy::manual, lacks_manual(offer)},
+      {CudaStrategy::manual, lacks_tool(offer)},
   };
   std::string why;
   for (const auto& [strategy, lacking] : ways) {

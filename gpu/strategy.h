@@ -24,8 +24,9 @@ struct CudaOffer {
   bool mounted = false;      ///< cuda-checkpoint is where ckpt's run mounts it
   bool plugin = false;       ///< cuda_plugin.so where this CRIU looks
   std::string plugin_place;  ///< for the message
-  bool actions = false;      ///< cuda-checkpoint works and has --action
-  bool toggle = false;       ///< cuda-checkpoint works and has at least --toggle
+  bool actions = false;      ///< cuda-checkpoint works and has --action, which CRIU's plugin needs
+  bool works = false;        ///< cuda-checkpoint works
+  std::string tool_name;     ///< of the program on the host; CRIU's plugin calls cuda-checkpoint by that name
   std::string tool_problem;  ///< why it does not work
 };
 

@@ -139,7 +139,8 @@ std::vector<ImageFile> files_below(const fs::path& directory) {
 }
 
 void write_manifest(const fs::path& directory, const Manifest& manifest) {
-  write_file_atomic(directory / kManifestName, to_json(manifest).dump(1) + "\n");
+  write_file_atomic(directory / kManifestName,
+                    to_json(manifest).dump(1, ' ', false, json::error_handler_t::replace) + "\n");
 }
 
 std::optional<Manifest> read_manifest(const fs::path& directory) {

@@ -15,7 +15,12 @@
 //                        flood       100 MB on stderr
 //                        quit        exit 0
 //   FAKE_DIR/exit      when there, a container ends with this status as soon as it runs
-//   FAKE_DIR/criu.conf gets the CRIU configuration that a checkpoint or restore was given
+//   FAKE_DIR/holds     devices, one in each line: a container holds null devices of these names open, in a
+//                      mount namespace of its own
+//   FAKE_DIR/comm      the name that a container's process gives itself once it runs
+//   FAKE_DIR/restore.log  what a restore writes as CRIU's log
+//   FAKE_DIR/criu.conf gets the CRIU configuration that a checkpoint or restore was given, FAKE_DIR/path its
+//                      PATH
 //   FAKE_DIR/pids      gets the pid of every container
 #define _GNU_SOURCE
 #include <ctype.h>
@@ -28,8 +33,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -258,6 +265,19 @@ static void print_state(const char* of, const struct state* state) {
 
 // ---- the container
 
+/// The host's /dev stays as it is: the devices are in a file system that only this process sees.
+static void hold_devices(void) {
+  char path[kPath];
+  form(path, "%s/holds", home);
+  char *lines = slurp(path), *save = NULL;
+  if (lines == NULL) return;
+  if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+      mount("tmpfs", "/dev", "tmpfs", 0, NULL) != 0)
+    _exit(1);
+  for (char* line = strtok_r(lines, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save))
+    if (mknod(line, S_IFCHR | 0600, makedev(1, 3)) != 0 || open(line, O_RDONLY) < 0) _exit(1);
+}
+
 static void __attribute__((noreturn)) container(int started, int ready) {
   char path[kPath];
   sigset_t all;
@@ -265,8 +285,11 @@ static void __attribute__((noreturn)) container(int started, int ready) {
   sigprocmask(SIG_SETMASK, &all, NULL);
   setsid();
   prctl(PR_SET_NAME, "fake-container");
-  if (write(ready, "r", 1) != 1) _exit(1);
-  close_range(3, ~0U, 0);
+  const int told = dup2(ready, 3);
+  close_range(4, ~0U, 0);
+  hold_devices();
+  if (write(told, "r", 1) != 1) _exit(1);
+  close(told);
   while (!started) {
     const int signal = sigwaitinfo(&all, NULL);
     if (signal == SIGUSR1) started = 1;
@@ -276,6 +299,9 @@ static void __attribute__((noreturn)) container(int started, int ready) {
   form(path, "%s/exit", home);
   const char* status = slurp(path);
   if (status != NULL) _exit(atoi(status));
+  form(path, "%s/comm", home);
+  const char* comm = slurp(path);
+  if (comm != NULL) prctl(PR_SET_NAME, comm);
   for (;;) {
     const int signal = sigwaitinfo(&all, NULL);
     if (signal == SIGTERM || signal == SIGINT || signal == SIGHUP) _exit(128 + signal);
@@ -418,6 +444,8 @@ static void keep_criu_config(void) {
     put(path, text);
   else
     unlink(path);
+  form(path, "%s/path", home);
+  put(path, getenv("PATH") != NULL ? getenv("PATH") : "");
 }
 
 static void do_checkpoint(void) {
@@ -448,8 +476,10 @@ static void do_restore(void) {
   form(path, "%.4000s/%s", image, is(name, "runsc") ? "checkpoint.img" : "inventory.img");
   if (access(path, R_OK) != 0) fail("no image");
   if (work != NULL && !is(name, "runsc")) {
+    form(path, "%s/restore.log", home);
+    const char* text = slurp(path);
     form(path, "%.4000s/restore.log", work);
-    put(path, "(00.000100) Restore finished successfully\n");
+    put(path, text != NULL ? text : "(00.000100) Restore finished successfully\n");
   }
   begin(1);
 }
@@ -486,10 +516,13 @@ static void version(void) {
 }
 
 static int takes_value(const char* flag) {
-  static const char* const kFlags[] = {
-      "--image-path", "--work-path",  "--work-dir", "--bundle",   "--pid-file", "--console-socket",
-      "--log",        "--log-format", "--root",     "--platform", "--format",   "--manage-cgroups-mode",
-      "--compression"};
+  static const char* const kFlags[] = {"--image-path",  "--work-path",
+                                       "--work-dir",    "--bundle",
+                                       "--pid-file",    "--console-socket",
+                                       "--log",         "--log-format",
+                                       "--root",        "--platform",
+                                       "--format",      "--manage-cgroups-mode",
+                                       "--compression", "--cuda-checkpoint-path"};
   for (size_t i = 0; i < sizeof kFlags / sizeof *kFlags; ++i)
     if (is(flag, kFlags[i])) return 1;
   return 0;

@@ -82,7 +82,7 @@ leave_place() {
   if [ -n "$BACKGROUND" ]; then kill -KILL "$BACKGROUND" 2>/dev/null || true; fi
   if [ -e "$FAKE_DIR/pids" ]; then
     while read -r pid; do
-      if [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = fake-container ]; then kill -KILL "$pid" || true; fi
+      case $(readlink "/proc/$pid/exe") in */fake-runtime*) kill -KILL "$pid" || true ;; esac
     done <"$FAKE_DIR/pids"
   fi
   for pid in $(cat "$FAKE_DIR"/at/* 2>/dev/null); do

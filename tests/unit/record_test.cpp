@@ -17,7 +17,8 @@ namespace {
 Record full_record() {
   Record r;
   r.id = "c1";
-  r.target = {RuntimeKind::runsc, "/usr/bin/runsc", "/run/gvisor", "systrap", {"--network=none", "a b"}};
+  r.target = {RuntimeKind::runsc,       "/usr/bin/runsc", "/run/gvisor", "systrap", true,
+              {"--network=none", "a b"}};
   r.bundle = "/srv/b";
   r.config_digest = "abc";
   r.log_path = "/var/log/c1";
@@ -241,8 +242,8 @@ TEST_CASE("record: a signal meanwhile does not pass for the monitor's end") {
     action.sa_handler = [](int) {};
     ::sigaction(SIGALRM, &action, nullptr);
     Record r = full_record();
-    r.monitor = ::getpid();
-    r.monitor_start = process_stat(::getpid())->start_time;
+    r.monitor = ::getppid();
+    r.monitor_start = process_stat(::getppid())->start_time;
     const itimerval soon{.it_interval = {.tv_sec = 0, .tv_usec = 20'000},
                          .it_value = {.tv_sec = 0, .tv_usec = 20'000}};
     ::setitimer(ITIMER_REAL, &soon, nullptr);
