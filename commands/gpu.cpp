@@ -217,6 +217,7 @@ GpuPlan plan_gpu(const Context& context, const CudaOptions& o, const Found& foun
                                  fmt::join(names_of(others), ", ")));
   if (plan.processes.empty()) return {};
   plan.present = present_gpus();
+  offer.driver = plan.present.driver;
   warn_of_limits(context, plan.processes, !sandboxed, spec, state.id, plan.present.driver);
   plan.strategy = choose_cuda_strategy(o.strategy, offer, state.id);
   plan.bytes = gpu_bytes_of(nvml_pids(driver, state, plan.processes)).value_or(0);

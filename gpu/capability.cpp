@@ -72,7 +72,6 @@ std::string way(const HostFacts& facts, const RuntimeFacts& runtime) {
     return runtime.cuda_checkpoint_path ? "by runsc (--cuda-checkpoint-path) or by ckpt"
                                         : "by ckpt, with 'runsc exec'";
   if (!facts.criu.plugin_there) return fmt::format("by ckpt; CRIU has no '{}'", facts.criu.plugin);
-  if (facts.cuda_checkpoint->ours) return "by ckpt; CRIU's CUDA plugin calls only a cuda-checkpoint in PATH";
   if (!version_at_least(facts.driver, 570, 0)) return "by ckpt; CRIU's CUDA plugin needs driver 570";
   return "by CRIU's CUDA plugin or by ckpt";
 }

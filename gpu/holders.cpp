@@ -125,7 +125,7 @@ InsideCommand inside_of(const Driver& driver, const std::string& id, const json&
   Argv before = {id};
   if (!user.is_null() && user != 0 && driver.dialect("exec").flags.has("--user"))
     before = {"--user", "0:0", id};
-  return [&driver, before](const Argv& argv) {
+  return [driver, before](const Argv& argv) {
     Argv args = before;
     args.insert(args.end(), argv.begin(), argv.end());
     return driver.command("exec", args);

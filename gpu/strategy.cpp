@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "runtimes/error.h"
+#include "runtimes/probe.h"
 
 namespace ckpt {
 namespace {
@@ -35,6 +36,9 @@ std::string lacks_plugin(const CudaOffer& offer) {
   if (!offer.tool_name.empty() && offer.tool_name != "cuda-checkpoint")
     return fmt::format("CRIU's plugin calls 'cuda-checkpoint', and this one's name is '{}'", offer.tool_name);
   if (offer.works && !offer.actions) return "cuda-checkpoint has no --action (driver 555 or newer)";
+  // NVIDIA/cuda-checkpoint: process trees and CRIU's integration came with 570.
+  if (!offer.driver.empty() && !version_at_least(offer.driver, 570, 0))
+    return fmt::format("CRIU's plugin needs driver 570, this one is {}", offer.driver);
   return lacks_tool(offer);
 }
 

@@ -28,6 +28,7 @@ struct CudaOffer {
   bool works = false;        ///< cuda-checkpoint works
   std::string tool_name;     ///< of the program on the host; CRIU's plugin calls cuda-checkpoint by that name
   std::string tool_problem;  ///< why it does not work
+  std::string driver = {};   ///< version; empty: not known
 };
 
 /// `asked` is auto, native, plugin, manual or off. Throws Error(unsupported), saying what is missing, when

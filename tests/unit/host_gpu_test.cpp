@@ -381,7 +381,7 @@ TEST_CASE("gpu capabilities: CRIU without its plugin, or with one that cannot be
   facts.driver = "555.42.02";
   CHECK(reason() == "driver 555.42.02, by ckpt; CRIU's CUDA plugin needs driver 570");
   facts.cuda_checkpoint->ours = true;
-  CHECK(reason() == "driver 555.42.02, by ckpt; CRIU's CUDA plugin calls only a cuda-checkpoint in PATH");
+  CHECK(reason() == "driver 555.42.02, by ckpt; CRIU's CUDA plugin needs driver 570");
   facts.criu.plugin_there = false;
   CHECK(reason() == "driver 555.42.02, by ckpt; CRIU has no '/usr/lib/criu/cuda_plugin.so'");
 }

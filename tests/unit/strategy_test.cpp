@@ -96,6 +96,11 @@ TEST_CASE("strategy: a refusal says what is missing for each way") {
   CHECK(chosen("auto", renamed) == "manual");
   renamed.tool_name = "cuda-checkpoint";
   CHECK(chosen("auto", renamed) == "plugin");
+  renamed.driver = "555.42.02";
+  CHECK(why("plugin", renamed) == lead + "plugin: CRIU's plugin needs driver 570, this one is 555.42.02");
+  CHECK(chosen("auto", renamed) == "manual");
+  renamed.driver = "570.86.15";
+  CHECK(chosen("auto", renamed) == "plugin");
   CHECK(why("manual", offer(runsc, "nm")) == lead + "manual: cuda-checkpoint does not work");
   const Error error = error_of([&] { choose_cuda_strategy("manual", offer(runsc, ""), "c1"); });
   CHECK(error.runtime == "runsc");
