@@ -85,9 +85,9 @@ leave_place() {
       case $(readlink "/proc/$pid/exe") in */fake-runtime*) kill -KILL "$pid" || true ;; esac
     done <"$FAKE_DIR/pids"
   fi
-  for pid in $(cat "$FAKE_DIR"/at/* 2>/dev/null); do
+  while read -r pid; do
     case $(readlink "/proc/$pid/exe") in */fake-runtime*) kill -KILL "$pid" || true ;; esac
-  done
+  done < <(cat "$FAKE_DIR"/at/* 2>/dev/null)
   for pid in $(monitors); do await gone "$pid"; done
 }
 
