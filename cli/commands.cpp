@@ -9,6 +9,7 @@ const std::vector<VerbRow>& verbs() {
       {"checkpoint", "save running containers", true, declare_checkpoint},
       {"restore", "bring a container back from a checkpoint", true, declare_restore},
       {"list", "containers of every runtime and root", false, declare_list},
+      {"images", "list, verify, pin and remove checkpoints of the store", false, declare_images},
       {"state", "one container, as JSON", false, declare_state},
       {"wait", "wait for a container to end; exit with its status", false, declare_wait},
       {"logs", "what a container wrote", false, declare_logs},

@@ -3,6 +3,7 @@
 #include "commands/checkpoint_plan.h"
 #include "commands/options.h"
 #include "commands/recovery.h"
+#include "commands/retention.h"
 #include "commands/verbs.h"
 #include "runtimes/fs.h"
 #include "runtimes/ids.h"
@@ -20,6 +21,7 @@ struct CheckpointOptions {
   std::optional<std::string> image_path, work_path;
   CheckpointOpts opts;
   CudaOptions cuda;
+  Retention keep;
   std::string if_busy = "fail";
 };
 
@@ -50,6 +52,7 @@ json checkpoint_one(const Context& context, const CheckpointOptions& o, const st
   plan.delivery = checkpoint_delivery(plan.driver().dialect("checkpoint"), plan.opts, id);
   if (context.globals.dry_run) return planned_commands(context, plan);
   json result = Dump(context, plan, image, work_dir).take(*lock);
+  if (o.keep.any()) result["removed"] = prune(context, id, o.keep);
   result["seconds"]["total"] = std::chrono::duration<double>(Clock::now() - begin).count();
   return result;
 }
@@ -59,6 +62,9 @@ int checkpoint_all(Context& context, const CheckpointOptions& o) {
   if (o.ids.size() > 1 && o.image_path)
     throw Error(ErrorCode::usage,
                 "--image-path takes one container; without it each gets its place in the store");
+  if (o.keep.any() && o.image_path)
+    throw Error(ErrorCode::usage,
+                "--keep-last and --keep-within are for the store, --image-path is outside of it");
   for (const std::string& id : o.ids) validate_id(id);
   json results = json::array();
   std::optional<Error> failed;
@@ -118,6 +124,7 @@ Action declare_checkpoint(CLI::App& app) {
       ->check(one_of({"none", "flate-best-speed"}));
   declare_cuda(app, o->cuda, "how CUDA processes are frozen (default: auto)");
   declare_cuda_timeout(app, o->cuda);
+  declare_retention(app, o->keep);
   app.add_option("--if-busy", o->if_busy, "when another ckpt works on it")
       ->check(one_of({"fail", "wait", "skip"}));
   app.add_option("ID", o->ids, "containers to checkpoint")->required();

@@ -150,9 +150,8 @@ void Dump::dump() {
 void Dump::publish() {
   const auto begin = Clock::now();
   manifest_ = describe_image(plan_, image_);
-  manifest_.files = files_below(image_.directory());
   manifest_.seconds = {{"runtime", runtime_}};
-  image_.publish(manifest_, true);
+  image_.publish(manifest_);
   publish_ = seconds_since(begin);
   undo_.forget();
 }

@@ -30,6 +30,7 @@ std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
                         : unit.empty() || unit == "s" ? 1e3
                         : unit == "m"                 ? 6e4
                         : unit == "h"                 ? 3.6e6
+                        : unit == "d"                 ? 8.64e7
                                                       : -1;
   if (factor < 0) return std::nullopt;
   return std::chrono::milliseconds(static_cast<long long>(number * factor));

@@ -10,7 +10,7 @@
 
 namespace ckpt {
 
-/// 500ms, 30s, 5m, 2h; a plain number is seconds. nullopt for anything else.
+/// 500ms, 30s, 5m, 2h, 7d; a plain number is seconds. nullopt for anything else.
 std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);
 /// Empty when `value` is among `choices`, else "'nope' is not one of soft, full; did you mean 'soft'?".
 std::string not_one_of(const std::string& value, const std::vector<std::string>& choices);

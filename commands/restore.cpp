@@ -8,6 +8,7 @@
 #include "gpu/spec_gpus.h"
 #include "gpu/tools.h"
 #include "images/criu_images.h"
+#include "images/digest.h"
 #include "images/store.h"
 #include "runtimes/fs.h"
 #include "runtimes/ids.h"
@@ -29,7 +30,7 @@ struct RestoreOptions : LaunchOptions {
   std::optional<std::string> image_path, from, bundle, work_path;
   std::vector<std::string> gpu_map;
   CudaOptions cuda;
-  std::optional<bool> replace, force;
+  std::optional<bool> replace, force, verify_image;
   RestoreOpts opts;
 };
 
@@ -70,8 +71,15 @@ RuntimeKind kind_of_image(const Context& context, const fs::path& images) {
   return asked != nullptr ? asked->kind : RuntimeKind::runc;
 }
 
-void check_image(const Image& image) {
-  if (image.manifest) check_sizes(image.directory, *image.manifest);
+void check_image(const Image& image, bool content) {
+  if (content && !image.manifest)
+    throw Error(ErrorCode::unsupported,
+                fmt::format("'{}' has no manifest of ckpt's to verify it by", image.directory.string()))
+        .with_hint("leave --verify-image out");
+  if (content)
+    check_content(image.directory, *image.manifest);
+  else if (image.manifest)
+    check_sizes(image.directory, *image.manifest);
   if (fs::exists(image.runtime_images() / "inventory.img")) check_page_sizes(image.runtime_images());
 }
 
@@ -178,7 +186,7 @@ void require_cuda_tool(const Context& context, const Driver& driver, const GpuIm
 
 Plan make_plan(const Context& context, const RestoreOptions& o) {
   Image image = choose_image(context, o);
-  check_image(image);
+  check_image(image, o.verify_image.value_or(false));
   const Driver chosen = choose_driver(context, image);
   check_version(context, image, chosen);
   if (chosen.table().uses_criu) require_criu();
@@ -376,6 +384,7 @@ Action declare_restore(CLI::App& app) {
       ->allow_extra_args(false)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   add_switch(app, "--replace", o->replace, "remove a container of that id first");
+  add_switch(app, "--verify-image", o->verify_image, "read the whole image first and compare its digests");
   add_switch(app, "--force", o->force, "restore although the bundle's config.json is another");
   app.add_option("ID", o->id,
                  "container; its newest checkpoint, or the new name with --from and --image-path");

@@ -11,6 +11,7 @@ namespace ckpt {
 Action declare_run(CLI::App& app);
 Action declare_checkpoint(CLI::App& app);
 Action declare_restore(CLI::App& app);
+Action declare_images(CLI::App& app);
 Action declare_list(CLI::App& app);
 Action declare_gpu_thaw(CLI::App& app);
 Action declare_state(CLI::App& app);

@@ -74,7 +74,10 @@ GpuImage gpu_from_json(const json& in) {
 
 json to_json(const Manifest& m) {
   json files = json::array();
-  for (const ImageFile& file : m.files) files.push_back({{"path", file.path}, {"size", file.size}});
+  for (const ImageFile& file : m.files) {
+    files.push_back({{"path", file.path}, {"size", file.size}});
+    if (!file.xxh3.empty()) files.back()["xxh3"] = file.xxh3;
+  }
   json runtime = {{"name", table_of(m.target.kind).name},
                   {"path", m.target.path},
                   {"version", m.runtime_version},
@@ -122,8 +125,14 @@ Manifest from_json(const json& in) {
   m.options = options_from_json(in.at("options"));
   m.seconds = in.at("seconds").get<std::map<std::string, double>>();
   if (in.contains("gpu")) m.gpu = gpu_from_json(in["gpu"]);
-  for (const json& file : in.at("files")) m.files.push_back({file.at("path"), file.at("size")});
+  for (const json& file : in.at("files"))
+    m.files.push_back({file.at("path"), file.at("size"), file.value("xxh3", "")});
   return m;
+}
+
+/// ckpt's own, made after the image or changed later.
+bool beside_the_image(const fs::path& path, const fs::path& directory) {
+  return path.parent_path() == directory && (path.filename() == kManifestName || path.filename() == "pinned");
 }
 
 }  // namespace
@@ -131,7 +140,7 @@ Manifest from_json(const json& in) {
 std::vector<ImageFile> files_below(const fs::path& directory) {
   std::vector<ImageFile> files;
   for (const fs::directory_entry& entry : fs::recursive_directory_iterator(directory))
-    if (entry.is_regular_file() && entry.path().filename() != kManifestName)
+    if (entry.is_regular_file() && !beside_the_image(entry.path(), directory))
       files.push_back({entry.path().lexically_relative(directory).string(), entry.file_size()});
   std::sort(files.begin(), files.end(),
             [](const ImageFile& a, const ImageFile& b) { return a.path < b.path; });

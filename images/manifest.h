@@ -16,6 +16,7 @@ namespace ckpt {
 struct ImageFile {
   std::string path;  ///< relative to the checkpoint's directory
   std::uint64_t size = 0;
+  std::string xxh3 = {};  ///< XXH3-128 of its content, 32 hexadecimal digits; empty: not known
   bool operator==(const ImageFile&) const = default;
 };
 
@@ -55,7 +56,7 @@ struct Manifest {
 
 constexpr const char* kManifestName = "ckpt.json";
 
-/// Every regular file below `directory`, sorted, without the manifest.
+/// Every regular file below `directory`, sorted, without the manifest and the pin; digests are not filled in.
 std::vector<ImageFile> files_below(const std::filesystem::path& directory);
 void write_manifest(const std::filesystem::path& directory, const Manifest& manifest);
 /// nullopt without ckpt.json. Throws Error(image_invalid) when it cannot be read as one.

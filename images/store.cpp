@@ -7,7 +7,9 @@
 
 #include <algorithm>
 #include <ctime>
+#include <future>
 
+#include "images/digest.h"
 #include "runtimes/error.h"
 #include "runtimes/fs.h"
 #include "runtimes/ids.h"
@@ -98,16 +100,18 @@ void StagedImage::create() {
   make_private_dirs(runtime_images());
 }
 
-void StagedImage::publish(const Manifest& manifest, bool durable) {
+void StagedImage::publish(Manifest& manifest) {
   make_private(staging_);
-  if (durable) sync_tree(staging_);
+  manifest.files = files_below(staging_);
+  // The disk is waited for meanwhile.
+  auto digests = std::async(std::launch::async, [&] { add_digests(staging_, manifest.files); });
+  sync_tree(staging_);
+  digests.get();
   write_manifest(staging_, manifest);
-  if (durable) {
-    sync_path(staging_ / kManifestName);
-    sync_path(staging_);
-  }
+  sync_path(staging_ / kManifestName);
+  sync_path(staging_);
   if (staging_ != final_) fs::rename(staging_, final_);
-  if (durable) sync_path(final_.parent_path());
+  sync_path(final_.parent_path());
   owned_ = false;
 }
 

@@ -39,8 +39,9 @@ class StagedImage {
   std::string name() const;
   /// Makes the directories, 0700. Not called for a dry run.
   void create();
-  /// Writes the manifest last, flushes files and directories to the disk when `durable`, and renames.
-  void publish(const Manifest& manifest, bool durable);
+  /// Fills in the manifest's files with their digests, flushes everything to the disk, writes the manifest
+  /// last, and renames.
+  void publish(Manifest& manifest);
   /// From here on a failure leaves what is there: the dump has stopped the container, it is all that is left
   /// of it.
   void keep() { kept_ = true; }

@@ -1,0 +1,206 @@
+// ckpt images ACTION: the checkpoints of the store, listed, verified, pinned, removed, pruned.
+#include <algorithm>
+
+#include "commands/options.h"
+#include "commands/retention.h"
+#include "commands/verbs.h"
+#include "images/digest.h"
+#include "images/store.h"
+#include "runtimes/ids.h"
+#include "runtimes/json.h"
+
+namespace ckpt {
+namespace {
+
+using nlohmann::json;
+
+struct ImagesOptions {
+  std::string action;
+  std::vector<std::string> names;
+  Retention keep;
+  bool off = false, force = false;
+};
+
+// ---- list
+
+/// 268.4 MB
+std::string human(std::uint64_t bytes) {
+  const char* const units[] = {"B", "kB", "MB", "GB", "TB"};
+  auto value = static_cast<double>(bytes);
+  std::size_t unit = 0;
+  for (; value >= 999.5 && unit + 1 < std::size(units); ++unit) value /= 1000;
+  return unit == 0 ? fmt::format("{} B", bytes) : fmt::format("{:.1f} {}", value, units[unit]);
+}
+
+json to_json(const StoredImage& image) {
+  return {{"name", image.name},          {"id", image.id},
+          {"path", image.path.string()}, {"created", image.created.empty() ? json() : json(image.created)},
+          {"bytes", image.bytes},        {"runtime", image.runtime.empty() ? json() : json(image.runtime)},
+          {"complete", image.complete},  {"pinned", image.pinned}};
+}
+
+/// Of the containers named, or of all.
+std::vector<StoredImage> chosen(const Context& context, const ImagesOptions& o) {
+  for (const std::string& id : o.names) validate_id(id);
+  if (o.names.empty()) return stored_images(context.globals.store, std::nullopt);
+  std::vector<StoredImage> images;
+  for (const std::string& id : o.names)
+    for (StoredImage& image : stored_images(context.globals.store, id)) images.push_back(std::move(image));
+  return images;
+}
+
+int list(const Context& context, const ImagesOptions& o) {
+  const std::vector<StoredImage> images = chosen(context, o);
+  if (context.globals.json) {
+    json document = json::array();
+    for (const StoredImage& image : images) document.push_back(to_json(image));
+    context.out.document(document);
+    return 0;
+  }
+  std::vector<std::vector<std::string>> rows;
+  for (const StoredImage& image : images) {
+    if (context.globals.quiet)
+      context.out.line(image.name);
+    else
+      rows.push_back({image.name, image.created.empty() ? "-" : image.created, human(image.bytes),
+                      image.runtime.empty() ? "-" : image.runtime,
+                      !image.complete ? "incomplete"
+                      : image.pinned  ? "pinned"
+                                      : "-"});
+  }
+  if (!context.globals.quiet) context.out.table({"NAME", "CREATED", "SIZE", "RUNTIME", "NOTE"}, rows);
+  return 0;
+}
+
+// ---- on named checkpoints
+
+Image named(const Context& context, const std::string& name) {
+  if (name.find('@') == std::string::npos && name.find('/') == std::string::npos)
+    throw Error(ErrorCode::usage, fmt::format("'{}' names a container, not a checkpoint", name))
+        .with_hint(fmt::format("write {}@latest, or a name from 'ckpt images list {}'", name, name));
+  Image image = find_image(context.globals.store, name);
+  if (!image.manifest)
+    throw Error(ErrorCode::image_invalid,
+                fmt::format("'{}' is no checkpoint of ckpt's: it has no ckpt.json", name));
+  return image;
+}
+
+std::string name_of(const Image& image) {
+  return image.manifest->id + "@" + image.directory.filename().string();
+}
+
+/// Only what lies in the store under its container's name is ckpt's to change.
+void require_in_store(const Context& context, const Image& image) {
+  const auto home = checkpoints_of(context.globals.store, image.manifest->id);
+  std::error_code error;
+  if (!std::filesystem::equivalent(image.directory.parent_path(), home, error) || error)
+    throw Error(ErrorCode::conflict,
+                fmt::format("'{}' is not in the store '{}'", image.directory.string(), context.globals.store))
+        .with_hint("name the store with --store, or remove the directory yourself");
+}
+
+/// Nobody takes or restores a checkpoint of that container meanwhile. What a dead ckpt noted stays for the
+/// next.
+class StoreLock {
+ public:
+  StoreLock(const Context& context, const Target& target, const std::string& id)
+      : lock_(context.lock_file(target, id), "images", std::chrono::milliseconds(0)) {
+    if (!lock_.left_behind().empty()) lock_.hand_on();
+  }
+
+ private:
+  ContainerLock lock_;
+};
+
+void remove_named(const Context& context, const ImagesOptions& o, const Image& image) {
+  if (is_pinned(image.directory) && !o.force)
+    throw Error(ErrorCode::conflict, fmt::format("'{}' is pinned", name_of(image)))
+        .with_hint("'ckpt images pin --off' unpins it, --force removes it all the same");
+  const StoreLock lock(context, image.manifest->target, image.manifest->id);
+  remove_image(image.directory);
+}
+
+int on_each(const Context& context, const ImagesOptions& o) {
+  if (o.names.empty())
+    throw Error(ErrorCode::usage, fmt::format("images {}: no checkpoint is named", o.action));
+  std::vector<Image> images;
+  for (const std::string& name : o.names) images.push_back(named(context, name));
+  if (o.action != "verify")
+    for (const Image& image : images) require_in_store(context, image);
+  if (context.globals.dry_run && o.action != "verify") {
+    std::vector<Argv> plan;
+    for (const Image& image : images)
+      plan.push_back(o.action == "remove"
+                         ? Argv{"rm", "-r", image.directory.string()}
+                         : Argv{o.off ? "rm" : "touch", (image.directory / "pinned").string()});
+    context.print_plan(plan);
+    return 0;
+  }
+  json done = json::array();
+  for (const Image& image : images) {
+    if (o.action == "verify") check_content(image.directory, *image.manifest);
+    if (o.action == "pin") pin_image(image.directory, !o.off);
+    if (o.action == "remove") remove_named(context, o, image);
+    done.push_back(name_of(image));
+    if (!context.globals.json) context.out.line(name_of(image));
+  }
+  if (context.globals.json) context.out.document(done);
+  return 0;
+}
+
+// ---- prune
+
+int prune_store(const Context& context, const ImagesOptions& o) {
+  if (!o.keep.any())
+    throw Error(ErrorCode::usage, "images prune: nothing says what to keep")
+        .with_hint("--keep-last N, --keep-within 7d");
+  std::vector<std::string> ids;
+  for (const StoredImage& image : chosen(context, o))
+    if (ids.empty() || ids.back() != image.id) ids.push_back(image.id);
+  std::vector<std::string> removed;
+  std::vector<Argv> plan;
+  for (const std::string& id : ids)
+    for (const StoredImage& image :
+         doomed(stored_images(context.globals.store, id), o.keep, ::time(nullptr))) {
+      plan.push_back({"rm", "-r", image.path.string()});
+      removed.push_back(image.name);
+      if (context.globals.dry_run) continue;
+      const auto manifest = read_manifest(image.path);
+      const StoreLock lock(context, manifest ? manifest->target : Target{}, id);
+      remove_image(image.path);
+      if (!context.globals.json) context.out.line(image.name);
+    }
+  if (context.globals.dry_run)
+    context.print_plan(plan);
+  else if (context.globals.json)
+    context.out.document(removed);
+  return 0;
+}
+
+int images(Context& context, const ImagesOptions& o) {
+  if (const std::string wrong = not_one_of(o.action, {"list", "verify", "pin", "remove", "prune"});
+      !wrong.empty())
+    throw Error(ErrorCode::usage, "images: " + wrong);
+  if (o.off && o.action != "pin") throw Error(ErrorCode::usage, "--off goes with 'images pin'");
+  if (o.force && o.action != "remove") throw Error(ErrorCode::usage, "--force goes with 'images remove'");
+  if (o.keep.any() && o.action != "prune")
+    throw Error(ErrorCode::usage, "--keep-last and --keep-within go with 'images prune'");
+  if (o.action == "list") return list(context, o);
+  if (o.action == "prune") return prune_store(context, o);
+  return on_each(context, o);
+}
+
+}  // namespace
+
+Action declare_images(CLI::App& app) {
+  auto o = std::make_shared<ImagesOptions>();
+  declare_retention(app, o->keep);
+  app.add_flag("--off", o->off, "with pin: unpin");
+  app.add_flag("-f,--force", o->force, "with remove: also a pinned one");
+  app.add_option("ACTION", o->action, "list, verify, pin, remove or prune")->required();
+  app.add_option("NAME", o->names,
+                 "containers for list and prune, checkpoints as ID@TIMESTAMP for the others");
+  return [o](Context& context) { return images(context, *o); };
+}
+
+}  // namespace ckpt
