@@ -1,5 +1,5 @@
 // ckpt images ACTION: the checkpoints of the store, listed, verified, pinned, removed, pruned.
-#include <algorithm>
+#include <set>
 
 #include "commands/options.h"
 #include "commands/retention.h"
@@ -150,25 +150,32 @@ int on_each(const Context& context, const ImagesOptions& o) {
 
 // ---- prune
 
+/// Of one container; for a dry run only the names of the directories.
+std::vector<StoredImage> prune_one(const Context& context, const std::string& id, const Retention& rules) {
+  std::vector<StoredImage> gone = doomed(stored_images(context.globals.store, id), rules, ::time(nullptr));
+  if (context.globals.dry_run) return gone;
+  finish_removals(context.globals.store, id);
+  for (const StoredImage& image : gone) {
+    const auto manifest = read_manifest(image.path);
+    const StoreLock lock(context, manifest ? manifest->target : Target{}, id);
+    remove_image(image.path);
+    if (!context.globals.json) context.out.line(image.name);
+  }
+  return gone;
+}
+
 int prune_store(const Context& context, const ImagesOptions& o) {
   if (!o.keep.any())
     throw Error(ErrorCode::usage, "images prune: nothing says what to keep")
         .with_hint("--keep-last N, --keep-within 7d");
-  std::vector<std::string> ids;
-  for (const StoredImage& image : chosen(context, o))
-    if (ids.empty() || ids.back() != image.id) ids.push_back(image.id);
+  std::set<std::string> ids;
+  for (const StoredImage& image : chosen(context, o)) ids.insert(image.id);
   std::vector<std::string> removed;
   std::vector<Argv> plan;
   for (const std::string& id : ids)
-    for (const StoredImage& image :
-         doomed(stored_images(context.globals.store, id), o.keep, ::time(nullptr))) {
+    for (const StoredImage& image : prune_one(context, id, o.keep)) {
       plan.push_back({"rm", "-r", image.path.string()});
       removed.push_back(image.name);
-      if (context.globals.dry_run) continue;
-      const auto manifest = read_manifest(image.path);
-      const StoreLock lock(context, manifest ? manifest->target : Target{}, id);
-      remove_image(image.path);
-      if (!context.globals.json) context.out.line(image.name);
     }
   if (context.globals.dry_run)
     context.print_plan(plan);

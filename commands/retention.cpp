@@ -29,6 +29,7 @@ void declare_retention(CLI::App& app, Retention& rules) {
 }
 
 std::vector<std::string> prune(const Context& context, const std::string& id, const Retention& rules) {
+  finish_removals(context.globals.store, id);
   std::vector<std::string> removed;
   for (const StoredImage& image : doomed(stored_images(context.globals.store, id), rules, ::time(nullptr))) {
     remove_image(image.path);

@@ -14,6 +14,7 @@ namespace ckpt {
 namespace {
 
 constexpr const char* kPin = "pinned";
+constexpr const char* kRemoved = ".removed-";
 
 /// 2026-11-21T20:48:22Z as seconds since 1970; nullopt for anything else.
 std::optional<std::time_t> seconds_of(const std::string& rfc3339) {
@@ -94,7 +95,7 @@ void pin_image(const fs::path& directory, bool on) {
 }
 
 void remove_image(const fs::path& directory) {
-  const fs::path hidden = directory.parent_path() / (".removed-" + directory.filename().string());
+  const fs::path hidden = directory.parent_path() / (kRemoved + directory.filename().string());
   std::error_code error;
   fs::rename(directory, hidden, error);
   if (error)
@@ -104,6 +105,11 @@ void remove_image(const fs::path& directory) {
     throw Error(ErrorCode::runtime_failed,
                 fmt::format("'{}' is removed from the store, but not from the disk: {}", directory.string(),
                             *failed));
+}
+
+void finish_removals(const fs::path& store, const std::string& id) {
+  for (const fs::path& directory : directories_in(checkpoints_of(store, id)))
+    if (directory.filename().string().starts_with(kRemoved)) remove_tree(directory);
 }
 
 }  // namespace ckpt

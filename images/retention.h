@@ -44,5 +44,7 @@ void pin_image(const std::filesystem::path& directory, bool on);
 bool is_pinned(const std::filesystem::path& directory);
 /// Gone from the store at once, then from the disk. Throws Error(runtime_failed).
 void remove_image(const std::filesystem::path& directory);
+/// Ends what a remove_image() that was killed had begun.
+void finish_removals(const std::filesystem::path& store, const std::string& id);
 
 }  // namespace ckpt

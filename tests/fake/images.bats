@@ -118,6 +118,9 @@ names() { ckpt -q images list "$@" | paste -sd' '; }
   same "" "$output"
   go --json images prune --keep-within 0s c
   same "[\"${TAKEN[3]}\"]" "$(jq -c . <<<"$output")"
+  mkdir "$STORE/checkpoints/c/.removed-20260101T000000Z-000000" # of a ckpt that was killed
+  ckpt images prune --keep-last 9
+  same "c@.half ${TAKEN[0]} ${TAKEN[4]}" "$(names c)"
   rmdir "$STORE/checkpoints/c/.half"
 }
 @test "prune: a dead ckpt's note is left for the next one that works on the container" {
