@@ -6,6 +6,7 @@
 #include "commands/criu.h"
 #include "commands/recovery.h"
 #include "images/criu_images.h"
+#include "images/layer.h"
 #include "runtimes/criu_log.h"
 #include "runtimes/fs.h"
 #include "runtimes/interrupt.h"
@@ -48,6 +49,7 @@ Manifest describe_image(const CheckpointPlan& plan, const StagedImage& image) {
   m.arch = names.machine;
   m.images = image.images();
   m.leave_running = !plan.stop;
+  m.layer = !plan.layer.empty();
   m.guarantee = plan.stop && !plan.publish_first ? "stopped-by-dump" : "published-first";
   m.options = plan.opts;
   m.gpu = describe_gpu(plan.gpu);
@@ -147,6 +149,17 @@ void Dump::dump() {
   frozen_ = frozen_seconds(work_dir_ / "stats-dump").value_or(runtime_);
 }
 
+/// What it has written, in the same pause as its memory; or after its end.
+void Dump::save_layer() {
+  if (!plan_.layer.empty()) pack_layer({plan_.layer}, image_.directory());
+}
+
+void Dump::resume() {
+  if (!plan_.pause) return;
+  plan_.driver().resume(plan_.id());
+  frozen_ = seconds_since(paused_);
+}
+
 void Dump::publish() {
   const auto begin = Clock::now();
   manifest_ = describe_image(plan_, image_);
@@ -166,7 +179,11 @@ json Dump::take(ContainerLock& lock) {
     pause();
     mark_stopping();
     dump();
-    if (!plan_.stop) left_frozen = thawed();
+    save_layer();
+    if (!plan_.stop) {
+      resume();
+      left_frozen = thawed();
+    }
     publish();
   } catch (Error& error) {
     undo_.run(error);
@@ -183,7 +200,7 @@ json Dump::take(ContainerLock& lock) {
   }
   if (left_frozen) throw left_frozen->within(fmt::format("'{}' is taken, but", image_.name()));
   if (plan_.stop) stop_container();
-  if (plan_.pause) frozen_ = seconds_since(paused_);
+  if (plan_.pause && plan_.stop) frozen_ = seconds_since(paused_);
   if (plan_.gpu.freezer) say_steps(context_, plan_.gpu.freezer->steps());
   return result();
 }
@@ -209,6 +226,7 @@ void Dump::stop_container() {
   if (!plan_.found.record) return;
   const Record& record = *plan_.found.record;
   wait_for_monitor(record, 10'000);
+  if (!plan_.layer.empty()) remove_tree(plan_.layer);
   if (!context_.records.exit(record))
     context_.records.save_exit(record,
                                {.status = std::nullopt, .finished = now_rfc3339(), .checkpointed_to = {}});

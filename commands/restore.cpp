@@ -9,6 +9,7 @@
 #include "gpu/tools.h"
 #include "images/criu_images.h"
 #include "images/digest.h"
+#include "images/layer.h"
 #include "images/store.h"
 #include "runtimes/fs.h"
 #include "runtimes/ids.h"
@@ -44,7 +45,8 @@ struct Plan {
   RestoreOpts opts;
   Delivery delivery;
   std::filesystem::path work_dir;
-  GpuImage gpu;  ///< as it is to be brought back: strategy none for nothing
+  std::filesystem::path lower;  ///< below the image's writable layer; empty: it has none
+  GpuImage gpu;                 ///< as it is to be brought back: strategy none for nothing
   std::string device_map;
 };
 
@@ -184,6 +186,16 @@ void require_cuda_tool(const Context& context, const Driver& driver, const GpuIm
       .with_hint("install NVIDIA's or ckpt's own; looked in " + search_path());
 }
 
+/// The image's writable layer gets a place of the new container's.
+fs::path put_layer_over(const Context& context, const Image& image, Record& record, json& spec) {
+  if (!image.manifest || !image.manifest->layer) return {};
+  const Layer layer = layer_of(context.globals.store, record.target, record.id);
+  fs::path lower = spec["root"]["path"].get<std::string>();
+  record.layer = layer.home.string();
+  spec["root"]["path"] = layer.merged().string();
+  return lower;
+}
+
 Plan make_plan(const Context& context, const RestoreOptions& o) {
   Image image = choose_image(context, o);
   check_image(image, o.verify_image.value_or(false));
@@ -199,6 +211,7 @@ Plan make_plan(const Context& context, const RestoreOptions& o) {
   record.target = driver.target();
   record.gpus = named_gpus(gpu_reasons(spec));
   require_bind_sources(spec);
+  const fs::path lower = put_layer_over(context, image, record, spec);
   record.terminal = wants_terminal(spec);
   record.stdio_pipes = !record.terminal;
   LaunchFiles files = launch_files(context, record, o.console_socket);
@@ -211,9 +224,8 @@ Plan make_plan(const Context& context, const RestoreOptions& o) {
   opts.detach = true;
   if (!files.console_socket.empty()) opts.console_socket = files.console_socket;
   Delivery delivery = restore_delivery(driver.dialect("restore"), opts, record.id);
-  return {std::move(image),    std::move(driver), std::move(record),
-          std::move(spec),     std::move(files),  std::move(opts),
-          std::move(delivery), work_dir,          gpu,
+  return {std::move(image), std::move(driver),   std::move(record), std::move(spec), std::move(files),
+          std::move(opts),  std::move(delivery), work_dir,          lower,           gpu,
           device_map};
 }
 
@@ -259,6 +271,12 @@ void free_the_id(const Context& context, const Plan& plan, bool replace) {
 
 void prepare_files(const Plan& plan) {
   write_bundle(plan.files, plan.spec);
+  if (!plan.lower.empty()) {
+    const Layer layer{plan.record.layer};
+    make_layer(layer);
+    unpack_layer(plan.image.directory, layer);
+    mount_layer(layer, plan.lower);
+  }
   make_private_dirs(plan.work_dir);
   write_criu_config(plan.files.home / "criu.conf", plan.delivery);
 }

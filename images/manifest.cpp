@@ -85,15 +85,25 @@ json to_json(const Manifest& m) {
                   {"args", m.target.runtime_args}};
   put(runtime, "platform", m.target.platform);
   if (m.target.nvproxy) runtime["nvproxy"] = true;
-  return {{"version", kVersion},      {"id", m.id},
-          {"runtime", runtime},       {"criu_version", m.criu_version},
-          {"bundle", m.bundle},       {"config_digest", m.config_digest},
-          {"log_path", m.log_path},   {"created", m.created},
-          {"kernel", m.kernel},       {"arch", m.arch},
-          {"images", m.images},       {"terminal", m.terminal},
-          {"guarantee", m.guarantee}, {"leave_running", m.leave_running},
-          {"stdio", m.stdio},         {"options", options_to_json(m.options)},
-          {"seconds", m.seconds},     {"files", files},
+  return {{"version", kVersion},
+          {"id", m.id},
+          {"runtime", runtime},
+          {"criu_version", m.criu_version},
+          {"bundle", m.bundle},
+          {"config_digest", m.config_digest},
+          {"log_path", m.log_path},
+          {"created", m.created},
+          {"kernel", m.kernel},
+          {"arch", m.arch},
+          {"images", m.images},
+          {"terminal", m.terminal},
+          {"guarantee", m.guarantee},
+          {"leave_running", m.leave_running},
+          {"layer", m.layer},
+          {"stdio", m.stdio},
+          {"options", options_to_json(m.options)},
+          {"seconds", m.seconds},
+          {"files", files},
           {"gpu", to_json(m.gpu)}};
 }
 
@@ -121,6 +131,7 @@ Manifest from_json(const json& in) {
   m.terminal = in.at("terminal");
   m.leave_running = in.at("leave_running");
   m.guarantee = in.at("guarantee");
+  m.layer = in.value("layer", false);
   m.stdio = in.at("stdio").get<std::vector<std::string>>();
   m.options = options_from_json(in.at("options"));
   m.seconds = in.at("seconds").get<std::map<std::string, double>>();

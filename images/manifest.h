@@ -47,6 +47,7 @@ struct Manifest {
   bool terminal = false;
   bool leave_running = false;
   std::string guarantee;           ///< "published-first" or "stopped-by-dump"
+  bool layer = false;              ///< the container's writable layer is in rootfs-diff.tar and deleted.files
   std::vector<std::string> stdio;  ///< kinds of the first process' streams; empty: not known
   CheckpointOpts options;          ///< as delivered; paths left out
   GpuImage gpu;
