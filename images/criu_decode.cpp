@@ -2,60 +2,13 @@
 // message.
 #include "images/criu_decode.h"
 
-#include <limits>
 #include <set>
 
-#include "images/protobuf.h"
-#include "runtimes/error.h"
+#include "images/criu_entries.h"
 #include "runtimes/fs.h"
 
 namespace ckpt {
 namespace {
-
-/// Thrown within a file, becomes the Error that names it.
-struct Damage {};
-
-template <class Visit>
-void each_field(Message message, const Visit& visit) {
-  while (const auto field = message.next()) visit(*field, message);
-  if (!message.whole()) throw Damage();
-}
-
-/// Files of one entry per descriptor or process are far smaller than this.
-constexpr std::size_t kFileLimit = 64U << 20U;
-
-[[noreturn]] void damaged(const fs::path& file, const char* why) {
-  throw Error(ErrorCode::image_invalid, fmt::format("'{}' {}", file.string(), why));
-}
-
-/// nullopt for a file that is not there.
-std::optional<std::string> content_of(const fs::path& file) {
-  std::error_code error;
-  if (!fs::exists(file, error)) return std::nullopt;
-  if (!fs::is_regular_file(file, error)) damaged(file, "is no regular file");
-  std::optional<std::string> content = read_file(file, kFileLimit + 1);
-  if (!content) damaged(file, "cannot be read");
-  if (content->size() > kFileLimit) damaged(file, "is too large to be what its name says");
-  return content;
-}
-
-template <class Visit>
-void each_entry(const fs::path& file, const Visit& visit) {
-  const std::optional<std::string> content = content_of(file);
-  if (!content) return;
-  Entries entries(*content);
-  try {
-    while (const auto entry = entries.next()) visit(*entry);
-  } catch (const Damage&) {
-    damaged(file, "is damaged");
-  }
-  if (!entries.whole()) damaged(file, "is damaged or cut short");
-}
-
-int to_int(std::uint64_t value) {
-  if (value > static_cast<std::uint64_t>(std::numeric_limits<int>::max())) throw Damage();
-  return static_cast<int>(value);
-}
 
 // ---- processes
 
@@ -124,7 +77,11 @@ std::set<std::uint32_t> ghosts_in(const fs::path& images) {
 
 std::vector<ImageProcess> image_processes(const fs::path& images) {
   std::vector<ImageProcess> processes;
-  each_entry(images / "pstree.img", [&](Message entry) { processes.push_back(to_process(entry)); });
+  std::set<int> pids;  // twice the same one would have its files read twice, and again
+  each_entry(images / "pstree.img", [&](Message entry) {
+    processes.push_back(to_process(entry));
+    if (!pids.insert(processes.back().pid).second) throw Damage();
+  });
   for (ImageProcess& process : processes) process.comm = comm_of(images, process.pid);
   return processes;
 }
