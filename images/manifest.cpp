@@ -72,41 +72,6 @@ GpuImage gpu_from_json(const json& in) {
   return gpu;
 }
 
-json to_json(const Manifest& m) {
-  json files = json::array();
-  for (const ImageFile& file : m.files) {
-    files.push_back({{"path", file.path}, {"size", file.size}});
-    if (!file.xxh3.empty()) files.back()["xxh3"] = file.xxh3;
-  }
-  json runtime = {{"name", table_of(m.target.kind).name},
-                  {"path", m.target.path},
-                  {"version", m.runtime_version},
-                  {"root", m.target.root},
-                  {"args", m.target.runtime_args}};
-  put(runtime, "platform", m.target.platform);
-  if (m.target.nvproxy) runtime["nvproxy"] = true;
-  return {{"version", kVersion},
-          {"id", m.id},
-          {"runtime", runtime},
-          {"criu_version", m.criu_version},
-          {"bundle", m.bundle},
-          {"config_digest", m.config_digest},
-          {"log_path", m.log_path},
-          {"created", m.created},
-          {"kernel", m.kernel},
-          {"arch", m.arch},
-          {"images", m.images},
-          {"terminal", m.terminal},
-          {"guarantee", m.guarantee},
-          {"leave_running", m.leave_running},
-          {"layer", m.layer},
-          {"stdio", m.stdio},
-          {"options", options_to_json(m.options)},
-          {"seconds", m.seconds},
-          {"files", files},
-          {"gpu", to_json(m.gpu)}};
-}
-
 Manifest from_json(const json& in) {
   Manifest m;
   const json& runtime = in.at("runtime");
@@ -158,9 +123,44 @@ std::vector<ImageFile> files_below(const fs::path& directory) {
   return files;
 }
 
+json manifest_to_json(const Manifest& m) {
+  json files = json::array();
+  for (const ImageFile& file : m.files) {
+    files.push_back({{"path", file.path}, {"size", file.size}});
+    if (!file.xxh3.empty()) files.back()["xxh3"] = file.xxh3;
+  }
+  json runtime = {{"name", table_of(m.target.kind).name},
+                  {"path", m.target.path},
+                  {"version", m.runtime_version},
+                  {"root", m.target.root},
+                  {"args", m.target.runtime_args}};
+  put(runtime, "platform", m.target.platform);
+  if (m.target.nvproxy) runtime["nvproxy"] = true;
+  return {{"version", kVersion},
+          {"id", m.id},
+          {"runtime", runtime},
+          {"criu_version", m.criu_version},
+          {"bundle", m.bundle},
+          {"config_digest", m.config_digest},
+          {"log_path", m.log_path},
+          {"created", m.created},
+          {"kernel", m.kernel},
+          {"arch", m.arch},
+          {"images", m.images},
+          {"terminal", m.terminal},
+          {"guarantee", m.guarantee},
+          {"leave_running", m.leave_running},
+          {"layer", m.layer},
+          {"stdio", m.stdio},
+          {"options", options_to_json(m.options)},
+          {"seconds", m.seconds},
+          {"files", files},
+          {"gpu", to_json(m.gpu)}};
+}
+
 void write_manifest(const fs::path& directory, const Manifest& manifest) {
   write_file_atomic(directory / kManifestName,
-                    to_json(manifest).dump(1, ' ', false, json::error_handler_t::replace) + "\n");
+                    manifest_to_json(manifest).dump(1, ' ', false, json::error_handler_t::replace) + "\n");
 }
 
 std::optional<Manifest> read_manifest(const fs::path& directory) {

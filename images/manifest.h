@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -59,6 +60,8 @@ constexpr const char* kManifestName = "ckpt.json";
 
 /// Every regular file below `directory`, sorted, without the manifest and the pin; digests are not filled in.
 std::vector<ImageFile> files_below(const std::filesystem::path& directory);
+/// As in ckpt.json.
+nlohmann::json manifest_to_json(const Manifest& manifest);
 void write_manifest(const std::filesystem::path& directory, const Manifest& manifest);
 /// nullopt without ckpt.json. Throws Error(image_invalid) when it cannot be read as one.
 std::optional<Manifest> read_manifest(const std::filesystem::path& directory);
