@@ -1,9 +1,8 @@
 // The steps of a checkpoint.
 #include "commands/checkpoint_dump.h"
 
-#include <sys/utsname.h>
-
 #include "commands/criu.h"
+#include "commands/describe.h"
 #include "commands/recovery.h"
 #include "images/criu_images.h"
 #include "images/layer.h"
@@ -12,7 +11,6 @@
 #include "runtimes/interrupt.h"
 #include "runtimes/json.h"
 #include "runtimes/roots.h"
-#include "runtimes/spec.h"
 
 namespace ckpt {
 namespace {
@@ -30,36 +28,6 @@ void require_complete(const CheckpointPlan& plan, const fs::path& images) {
   if (fs::file_size(images / last, error) > 0 && !error) return;
   throw Error(ErrorCode::runtime_failed, fmt::format("{} reported success, but the image of '{}' has no {}",
                                                      plan.driver().table().name, plan.id(), last));
-}
-
-Manifest describe_image(const CheckpointPlan& plan, const StagedImage& image) {
-  utsname names = {};
-  ::uname(&names);
-  const Driver& driver = plan.driver();
-  const std::optional<Record>& record = plan.found.record;
-  Manifest m;
-  m.id = plan.id();
-  m.target = driver.target();
-  m.runtime_version = driver.version();
-  m.criu_version = plan.criu_version;
-  m.bundle = record ? record->bundle : plan.state.bundle;
-  m.log_path = record ? record->log_path : "";
-  m.created = now_rfc3339();
-  m.kernel = names.release;
-  m.arch = names.machine;
-  m.images = image.images();
-  m.leave_running = !plan.stop;
-  m.layer = !plan.layer.empty();
-  m.guarantee = plan.stop && !plan.publish_first ? "stopped-by-dump" : "published-first";
-  m.options = plan.opts;
-  m.gpu = describe_gpu(plan.gpu);
-  m.config_digest = record ? record->config_digest : digest_of(plan.config);
-  m.terminal = record ? record->terminal : plan.findings.stdio[0] == "tty";
-  if (record && record->stdio_pipes)
-    m.stdio = {"pipe", "pipe", "pipe"};
-  else if (!record && driver.table().shares_host_kernel)
-    m.stdio = {plan.findings.stdio[0], plan.findings.stdio[1], plan.findings.stdio[2]};
-  return m;
 }
 
 }  // namespace
@@ -163,7 +131,7 @@ void Dump::resume() {
 void Dump::publish() {
   const auto begin = Clock::now();
   manifest_ = describe_image(plan_, image_);
-  manifest_.seconds = {{"runtime", runtime_}};
+  manifest_.seconds = {{"runtime", runtime_}, {"frozen", frozen_}, {"freeze_gpu", freeze_gpu_}};
   image_.publish(manifest_);
   publish_ = seconds_since(begin);
   undo_.forget();

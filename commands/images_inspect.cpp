@@ -283,7 +283,7 @@ void print_manifest(const Context& context, const Manifest& m) {
              fmt::format("{} {}{}", table_of(m.target.kind).name, m.runtime_version,
                          m.criu_version.empty() ? "" : ", CRIU " + m.criu_version));
   print_fact(context, "taken",
-             fmt::format("{}, Linux {}, {}{}", m.created, m.kernel, m.arch,
+             fmt::format("{}, Linux {}, {}{}", m.created, m.machine.kernel, m.machine.arch,
                          m.leave_running ? ", left running" : ""));
   print_fact(context, "guarantee", m.guarantee);
   print_fact(context, "bundle", m.bundle);
