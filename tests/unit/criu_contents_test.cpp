@@ -186,3 +186,17 @@ TEST_CASE("criu images: memory, sockets and mounts cut short at every byte") {
   cut_everywhere(dir, "files.img", sockets_image(), [&] { image_sockets(dir.path()); });
   cut_everywhere(dir, "mountpoints-1.img", mounts_image(), [&] { image_mounts(dir.path()); });
 }
+
+TEST_CASE("criu images: more than any real one has is refused, not held in memory") {
+  const TempDir dir;
+  dir.file("mountpoints-1.img", kMagic + std::string(4U << 20U, '\0'));
+  CHECK(error_of([&] { image_mounts(dir.path()); }).code == ErrorCode::image_invalid);
+  std::string empty_mappings;
+  for (int i = 0; i < 300'000; ++i) empty_mappings += field(14, "");
+  dir.file("mm-1.img", kMagic + entry(empty_mappings));
+  CHECK(error_of([&] { image_memory(dir.path(), 1); }).code == ErrorCode::image_invalid);
+  fs::remove(dir / "mm-1.img");
+  dir.file("files.img", kMagic);
+  fs::resize_file(dir / "files.img", std::uintmax_t{1} << 40U);
+  CHECK(contains(error_of([&] { image_sockets(dir.path()); }).message, "too large"));
+}
