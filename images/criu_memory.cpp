@@ -24,10 +24,10 @@ struct Kind {
   std::uint64_t status;
   const char* name;
 };
-/// The first that fits.
+/// The first that fits. CRIU 4.2 marks shared anonymous memory as that of a memfd.
 constexpr Kind kKinds[] = {{kVsyscall, "vsyscall"}, {1U << 3U, "vdso"},   {1U << 12U, "vvar"},
                            {1U << 5U, "heap"},      {1U << 1U, "stack"},  {1U << 10U, "sysv"},
-                           {1U << 11U, "socket"},   {1U << 13U, "aio"},   {1U << 14U, "memfd"},
+                           {1U << 11U, "socket"},   {1U << 13U, "aio"},   {1U << 14U, "shared"},
                            {kFile, "file"},         {1U << 8U, "shared"}, {1U << 9U, "anonymous"}};
 
 const char* kind_of(std::uint64_t status) {
