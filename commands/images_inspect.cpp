@@ -17,6 +17,8 @@ namespace {
 using nlohmann::json;
 namespace fs = std::filesystem;
 
+/// Of all processes; a hostile image may have as many files as it likes.
+constexpr std::size_t kMostDetails = 1U << 19U;
 constexpr const char* kOpaque =
     "gVisor's image cannot be decoded: its format is private to the runsc that wrote it";
 
@@ -70,10 +72,16 @@ Contents contents_of(const fs::path& images) {
   contents.mounts = image_mounts(images);
   contents.shared_memory = image_shared_memory(images);
   std::vector<ImageProcess> processes = image_processes(images);
+  std::size_t details = 0;
   for (ImageProcess& process : processes) {
     const int pid = process.pid;
     contents.processes.push_back(
         {std::move(process), image_memory(images, pid), image_descriptors(images, pid)});
+    details +=
+        contents.processes.back().memory.mappings.size() + contents.processes.back().descriptors.size();
+    if (details > kMostDetails)
+      throw Error(ErrorCode::image_invalid,
+                  fmt::format("'{}' has more mappings and descriptors than are shown", images.string()));
   }
   return contents;
 }

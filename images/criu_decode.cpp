@@ -77,10 +77,11 @@ std::set<std::uint32_t> ghosts_in(const fs::path& images) {
 
 std::vector<ImageProcess> image_processes(const fs::path& images) {
   std::vector<ImageProcess> processes;
+  constexpr std::size_t kMost = 1U << 16U;
   std::set<int> pids;  // twice the same one would have its files read twice, and again
   each_entry(images / "pstree.img", [&](Message entry) {
     processes.push_back(to_process(entry));
-    if (!pids.insert(processes.back().pid).second) throw Damage();
+    if (!pids.insert(processes.back().pid).second || pids.size() > kMost) throw Damage();
   });
   for (ImageProcess& process : processes) process.comm = comm_of(images, process.pid);
   return processes;

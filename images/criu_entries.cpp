@@ -7,24 +7,17 @@
 #include "runtimes/fs.h"
 
 namespace ckpt {
-namespace {
-
-/// Files of one entry per descriptor, mapping or process are far smaller than this.
-constexpr std::size_t kFileLimit = 64U << 20U;
-
-}  // namespace
-
 void throw_damaged(const fs::path& file, const char* how) {
   throw Error(ErrorCode::image_invalid, fmt::format("'{}' {}", file.string(), how));
 }
 
-std::optional<std::string> image_content(const fs::path& file) {
+std::optional<std::string> image_content(const fs::path& file, std::size_t limit) {
   std::error_code error;
   if (!fs::exists(file, error)) return std::nullopt;
   if (!fs::is_regular_file(file, error)) throw_damaged(file, "is no regular file");
-  std::optional<std::string> content = read_file(file, kFileLimit + 1);
+  std::optional<std::string> content = read_file(file, limit + 1);
   if (!content) throw_damaged(file, "cannot be read");
-  if (content->size() > kFileLimit) throw_damaged(file, "is too large to be what its name says");
+  if (content->size() > limit) throw_damaged(file, "is too large to be what its name says");
   return content;
 }
 

@@ -15,15 +15,19 @@ namespace {
 
 constexpr std::uint64_t kFile = 1U << 6U | 1U << 7U;  // private, shared
 constexpr std::uint64_t kVsyscall = 1U << 2U;
+/// Four times what vm.max_map_count allows by default.
+constexpr std::size_t kMostMappings = 1U << 18U;
+/// One run per 256 pages at most, and more where memory is touched here and there.
+constexpr Bounds kPageMap = {.bytes = 256U << 20U, .entries = 1U << 23U};
 
 struct Kind {
   std::uint64_t status;
   const char* name;
 };
-/// The first that fits.
+/// The first that fits. CRIU 4.2 marks shared anonymous memory as that of a memfd.
 constexpr Kind kKinds[] = {{kVsyscall, "vsyscall"}, {1U << 3U, "vdso"},   {1U << 12U, "vvar"},
                            {1U << 5U, "heap"},      {1U << 1U, "stack"},  {1U << 10U, "sysv"},
-                           {1U << 11U, "socket"},   {1U << 13U, "aio"},   {1U << 14U, "memfd"},
+                           {1U << 11U, "socket"},   {1U << 13U, "aio"},   {1U << 14U, "shared"},
                            {kFile, "file"},         {1U << 8U, "shared"}, {1U << 9U, "anonymous"}};
 
 const char* kind_of(std::uint64_t status) {
@@ -60,6 +64,7 @@ std::vector<ImageMapping> read_mappings(const fs::path& file) {
   each_entry(file, [&](Message mm) {
     each_field(mm, [&](std::uint64_t field, const Message& m) {
       if (field != 14) return;
+      if (mappings.size() == kMostMappings) throw Damage();
       if (auto mapping = to_mapping(m.message())) mappings.push_back(std::move(*mapping));
     });
   });
@@ -100,10 +105,13 @@ PageRun to_run(Message entry) {
 std::vector<PageRun> read_runs(const fs::path& file) {
   std::vector<PageRun> runs;
   bool head = true;
-  each_entry(file, [&](Message entry) {
-    if (!head) runs.push_back(to_run(entry));
-    head = false;
-  });
+  each_entry(
+      file,
+      [&](Message entry) {
+        if (!head) runs.push_back(to_run(entry));
+        head = false;
+      },
+      kPageMap);
   std::sort(runs.begin(), runs.end(), [](const PageRun& a, const PageRun& b) { return a.start < b.start; });
   for (std::size_t i = 1; i < runs.size(); ++i)
     if (runs[i].start < runs[i - 1].end) throw_damaged(file, "is damaged: it has the same pages twice");

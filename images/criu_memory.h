@@ -11,15 +11,15 @@ struct ImageMapping {
   std::uint64_t start = 0, end = 0;
   std::uint32_t protection = 0;  ///< PROT_READ and so on
   bool shared = false;
-  std::uint32_t file_id = 0;  ///< of an ImageOpenFile; 0: no file
-  std::string kind;  ///< file, anonymous, heap, stack, shared, sysv, memfd, socket, aio, vdso, vvar, ...
+  std::uint32_t file_id = 0;    ///< of an ImageOpenFile; 0: no file
+  std::string kind;             ///< file, anonymous, heap, stack, shared, sysv, socket, aio, vdso, vvar, ...
   std::uint64_t in_image = 0;   ///< bytes
   std::uint64_t in_parent = 0;  ///< bytes that an earlier pre-dump holds
   std::uint64_t size() const { return end - start; }
 };
 
 struct ImageMemory {
-  std::vector<ImageMapping> mappings;  ///< by address; without the kernel's own
+  std::vector<ImageMapping> mappings;  ///< by address; without vsyscall, which is the kernel's
   std::uint64_t mapped = 0, in_image = 0, in_parent = 0;
 };
 

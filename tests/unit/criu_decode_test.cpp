@@ -162,3 +162,13 @@ TEST_CASE("criu images: a directory or a pipe in place of a file") {
   REQUIRE(::mkfifo((dir / "pstree.img").c_str(), 0600) == 0);
   CHECK(error_of([&] { image_processes(dir.path()); }).code == ErrorCode::image_invalid);
 }
+
+TEST_CASE("criu images: a ring of parents is an answer, the same pid twice is damage") {
+  const TempDir dir;
+  dir.file("pstree.img", kMagic + process(1, 2, "") + process(2, 1, ""));
+  CHECK(image_processes(dir.path()).size() == 2);
+  dir.file("pstree.img", kMagic + process(1, 0, "") + process(1, 0, ""));
+  CHECK(error_of([&] { image_processes(dir.path()); }).code == ErrorCode::image_invalid);
+  dir.file("pstree.img", kMagic + process(1U << 31U, 0, ""));
+  CHECK(error_of([&] { image_processes(dir.path()); }).code == ErrorCode::image_invalid);
+}
