@@ -38,6 +38,14 @@ std::string HelpFormatter::make_option_opts(const CLI::Option* option) const {
   return shown.empty() || shown == "TEXT" ? "" : " " + shown;
 }
 
+/// "--pre-copy[=N|auto]" for a flag that may have a value.
+std::string HelpFormatter::make_option_name(const CLI::Option* option, bool is_positional) const {
+  std::string name = Formatter::make_option_name(option, is_positional);
+  if (const std::size_t at = name.find('{'); at != std::string::npos)
+    name.replace(at, name.find('}') - at + 1, "[=N|" + name.substr(at + 1, name.find('}') - at - 1) + "]");
+  return name;
+}
+
 std::string HelpFormatter::make_footer(const CLI::App* app) const {
   if (!is_verb(app)) return "'ckpt COMMAND --help' shows a command's own options, 'man ckpt' the manual.\n";
   return fmt::format(

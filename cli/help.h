@@ -13,6 +13,7 @@ class HelpFormatter : public CLI::Formatter {
   HelpFormatter();
   std::string make_usage(const CLI::App* app, std::string name) const override;
   std::string make_option_opts(const CLI::Option* option) const override;
+  std::string make_option_name(const CLI::Option* option, bool is_positional) const override;
   std::string make_footer(const CLI::App* app) const override;
 };
 

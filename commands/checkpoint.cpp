@@ -2,6 +2,7 @@
 #include "commands/checkpoint_dump.h"
 #include "commands/checkpoint_plan.h"
 #include "commands/options.h"
+#include "commands/pre_copy.h"
 #include "commands/recovery.h"
 #include "commands/retention.h"
 #include "commands/verbs.h"
@@ -21,9 +22,19 @@ struct CheckpointOptions {
   std::optional<std::string> image_path, work_path;
   CheckpointOpts opts;
   CudaOptions cuda;
+  std::string pre_copy;  ///< empty: none
   Retention keep;
   std::string if_busy = "fail";
 };
+
+CLI::Validator pre_copy_rounds() {
+  return CLI::Validator(
+      [](std::string& value) {
+        return parse_pre_copy(value) ? ""
+                                     : "'" + value + "' is neither auto nor a number of rounds from 1 to 99";
+      },
+      "");
+}
 
 std::chrono::milliseconds patience(const Context& context, const CheckpointOptions& o) {
   return o.if_busy == "wait" ? context.timeout_or(seconds(600)).value_or(std::chrono::hours(24)) : seconds(0);
@@ -50,7 +61,9 @@ json checkpoint_one(const Context& context, const CheckpointOptions& o, const st
   if (uses_criu || o.work_path) plan.opts.work_dir = work_dir.string();
   if (o.work_path && !uses_criu) context.out.warn("runsc accepts a work path and writes nothing there");
   plan.delivery = checkpoint_delivery(plan.driver().dialect("checkpoint"), plan.opts, id);
-  if (context.globals.dry_run) return planned_commands(context, plan);
+  if (!o.pre_copy.empty()) require_pre_copy(context, plan);
+  if (!o.pre_copy.empty() && plan.state.status == "running") plan.pre_copy = parse_pre_copy(o.pre_copy);
+  if (context.globals.dry_run) return planned_commands(context, plan, image);
   json result = Dump(context, plan, image, work_dir).take(*lock);
   if (o.keep.any()) result["removed"] = prune(context, id, o.keep);
   result["seconds"]["total"] = std::chrono::duration<double>(Clock::now() - begin).count();
@@ -122,6 +135,8 @@ Action declare_checkpoint(CLI::App& app) {
       ->check(one_of({"soft", "full", "strict", "ignore"}));
   app.add_option("--compression", o->opts.compression, "of runsc's image")
       ->check(one_of({"none", "flate-best-speed"}));
+  app.add_flag("--pre-copy{auto}", o->pre_copy, "=N: dump memory while it runs, then only what changed")
+      ->check(pre_copy_rounds());
   declare_cuda(app, o->cuda, "how CUDA processes are frozen (default: auto)");
   declare_cuda_timeout(app, o->cuda);
   declare_retention(app, o->keep);

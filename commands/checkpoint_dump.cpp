@@ -89,6 +89,18 @@ void Dump::pause() {
   plan_.driver().pause(plan_.id());
 }
 
+void Dump::pre_copy() {
+  if (plan_.pre_copy) pre_dumps_ = copy_before(context_, plan_, image_, scratch_);
+}
+
+/// With the last pre-dump as its parent, if there is one.
+Delivery Dump::final_delivery() const {
+  if (pre_dumps_.empty()) return plan_.delivery;
+  CheckpointOpts opts = plan_.opts;
+  opts.parent_path = parent_path(image_, pre_dumps_.back().directory);
+  return checkpoint_delivery(plan_.driver().dialect("checkpoint"), opts, plan_.id());
+}
+
 /// So that its monitor does not report an exit.
 void Dump::mark_stopping() {
   if (!plan_.stop || !plan_.found.record) return;
@@ -100,7 +112,7 @@ void Dump::mark_stopping() {
 /// all that is left of it.
 void Dump::dump() {
   throw_if_interrupted();
-  const Command command = dump_command(context_, plan_, scratch_);
+  const Command command = dump_command(context_, plan_, final_delivery(), scratch_);
   const Result result = plan_.driver().runner().run(command);
   runtime_ = result.seconds;
   if (!result.ok()) {
@@ -114,7 +126,8 @@ void Dump::dump() {
   if (goes_on) throw_if_interrupted();
   require_complete(plan_, image_.runtime_images());
   if (!goes_on) image_.keep();
-  frozen_ = frozen_seconds(work_dir_ / "stats-dump").value_or(runtime_);
+  const auto stats = dump_stats(work_dir_ / "stats-dump");
+  frozen_ = stats ? stats->frozen : runtime_;
 }
 
 /// What it has written, in the same pause as its memory; or after its end.
@@ -131,6 +144,7 @@ void Dump::resume() {
 void Dump::publish() {
   const auto begin = Clock::now();
   manifest_ = describe_image(plan_, image_);
+  manifest_.pre_dumps = pre_dumps_;
   manifest_.seconds = {{"runtime", runtime_}, {"frozen", frozen_}, {"freeze_gpu", freeze_gpu_}};
   image_.publish(manifest_);
   publish_ = seconds_since(begin);
@@ -143,6 +157,7 @@ json Dump::take(ContainerLock& lock) {
   std::optional<Error> left_frozen;
   try {
     prepare(lock);
+    pre_copy();
     freeze_gpu();
     pause();
     mark_stopping();
@@ -208,6 +223,8 @@ json Dump::result() const {
   for (const GpuHolder& process : plan_.gpu.processes) pids.push_back(process.pid);
   json gpu = {{"strategy", name_of(plan_.gpu.strategy)}, {"pids", pids}};
   if (plan_.gpu.freezer) gpu["steps"] = steps_json(plan_.gpu.freezer->steps());
+  double pre_copied = 0;
+  for (const PreDump& one : pre_dumps_) pre_copied += one.seconds;
   return {{"id", plan_.id()},
           {"name", image_.name()},
           {"runtime", plan_.driver().table().name},
@@ -215,8 +232,13 @@ json Dump::result() const {
           {"bytes", bytes},
           {"leave_running", !plan_.stop},
           {"gpu", gpu},
+          {"pre_dumps", to_json(pre_dumps_)},
           {"seconds",
-           {{"frozen", frozen_}, {"freeze_gpu", freeze_gpu_}, {"runtime", runtime_}, {"publish", publish_}}}};
+           {{"pre_copy", pre_copied},
+            {"frozen", frozen_},
+            {"freeze_gpu", freeze_gpu_},
+            {"runtime", runtime_},
+            {"publish", publish_}}}};
 }
 
 }  // namespace ckpt

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "commands/checkpoint_plan.h"
+#include "commands/pre_copy.h"
 #include "images/store.h"
 #include "runtimes/error.h"
 #include "runtimes/lock.h"
@@ -43,6 +44,8 @@ class Dump {
   using Clock = std::chrono::steady_clock;
 
   void prepare(ContainerLock& lock);
+  void pre_copy();
+  Delivery final_delivery() const;
   void freeze_gpu();
   void thaw_gpu();
   std::optional<Error> thawed();
@@ -63,6 +66,7 @@ class Dump {
   std::filesystem::path scratch_;
   Undo undo_;
   Manifest manifest_;
+  std::vector<PreDump> pre_dumps_;
   Clock::time_point paused_;
   double freeze_gpu_ = 0, frozen_ = 0, runtime_ = 0, publish_ = 0;  ///< seconds
 };

@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include "commands/criu.h"
+#include "commands/pre_copy.h"
 #include "gpu/holders.h"
 #include "runtimes/fs.h"
 #include "runtimes/json.h"
@@ -121,6 +122,7 @@ CheckpointPlan plan_checkpoint(const Context& context, const CheckpointOpts& opt
   CheckpointPlan plan{.found = std::move(found),
                       .state = std::move(*state),
                       .opts = opts,
+                      .pre_copy = {},
                       .layer = {},
                       .criu_version = {},
                       .config = {},
@@ -139,24 +141,53 @@ CheckpointPlan plan_checkpoint(const Context& context, const CheckpointOpts& opt
   return plan;
 }
 
-Command dump_command(const Context& context, const CheckpointPlan& plan, const fs::path& scratch) {
-  Command command = plan.driver().logged("checkpoint", plan.delivery.args, scratch / "runtime.log");
+Command dump_command(const Context& context, const CheckpointPlan& plan, const Delivery& delivery,
+                     const fs::path& scratch) {
+  Command command = plan.driver().logged("checkpoint", delivery.args, scratch / "runtime.log");
   command.timeout = context.timeout_or(seconds(600));
   command.on_interrupt = OnInterrupt::finish;
   // Not its CRIU: a dump cut off in the middle leaves CRIU's parasite in the tasks.
   command.stop_with = [](pid_t runtime) { ::kill(runtime, SIGTERM); };
-  if (!plan.delivery.criu_config.empty()) command.env["CRIU_CONFIG_FILE"] = (scratch / "criu.conf").string();
+  if (!delivery.criu_config.empty()) command.env["CRIU_CONFIG_FILE"] = (scratch / "criu.conf").string();
   if (!plan.gpu.plugin_directory.empty())
     command.env["PATH"] = plan.gpu.plugin_directory + ":" + command.env["PATH"];
   return command;
 }
 
-std::vector<Argv> planned_commands(const Context& context, const CheckpointPlan& plan) {
+namespace {
+
+/// The dumps: as many rounds before the last as are sure to be.
+std::vector<Argv> planned_dumps(const Context& context, const CheckpointPlan& plan,
+                                const StagedImage& image) {
+  const fs::path scratch = context.scratch();
   std::vector<Argv> commands;
+  const auto add = [&](const CheckpointOpts& opts) {
+    const Delivery delivery = checkpoint_delivery(plan.driver().dialect("checkpoint"), opts, plan.id());
+    commands.push_back(dump_command(context, plan, delivery, scratch).argv());
+  };
+  const std::size_t rounds = !plan.pre_copy         ? 0
+                             : plan.pre_copy->exact ? static_cast<std::size_t>(plan.pre_copy->most)
+                                                    : 1;
+  for (std::size_t number = 1; number <= rounds; ++number) add(pre_dump_opts(plan, image, number));
+  CheckpointOpts last = plan.opts;
+  if (rounds > 0) last.parent_path = parent_path(image, pre_dump_directory(rounds));
+  add(last);
+  return commands;
+}
+
+}  // namespace
+
+std::vector<Argv> planned_commands(const Context& context, const CheckpointPlan& plan,
+                                   const StagedImage& image) {
+  std::vector<Argv> commands, dumps = planned_dumps(context, plan, image);
+  const Argv last = std::move(dumps.back());
+  dumps.pop_back();
   if (plan.gpu.strategy == CudaStrategy::manual)
-    commands = plan.gpu.freezer->commands(plan.gpu.processes, plan.gpu.freezer->freezing_actions());
+    for (Argv& argv : plan.gpu.freezer->commands(plan.gpu.processes, plan.gpu.freezer->freezing_actions()))
+      dumps.push_back(std::move(argv));
+  commands = std::move(dumps);
   if (plan.pause) commands.push_back(plan.driver().command("pause", {plan.id()}).argv());
-  commands.push_back(dump_command(context, plan, context.scratch()).argv());
+  commands.push_back(last);
   if (plan.pause && !plan.stop) commands.push_back(plan.driver().command("resume", {plan.id()}).argv());
   if (plan.publish_first) commands.push_back(plan.driver().command("delete", {"--force", plan.id()}).argv());
   if (plan.gpu.strategy == CudaStrategy::manual && !plan.stop)

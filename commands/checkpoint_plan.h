@@ -7,10 +7,17 @@
 
 #include "commands/context.h"
 #include "commands/gpu.h"
+#include "images/store.h"
 #include "runtimes/preflight.h"
 #include "runtimes/spelling.h"
 
 namespace ckpt {
+
+/// --pre-copy
+struct PreCopyOptions {
+  int most = 8;        ///< pre-dumps at most
+  bool exact = false;  ///< so many, whether they still shrink or not
+};
 
 /// One container's way to its checkpoint, known before anything is changed.
 struct CheckpointPlan {
@@ -20,10 +27,11 @@ struct CheckpointPlan {
   bool stop = false;           ///< the user wants it gone afterwards
   bool publish_first = false;  ///< pause, dump leaving it, publish, then delete
   bool pause = false;          ///< ckpt pauses it (it was running)
-  std::string layer;           ///< its writable layer, saved in the same pause; empty: none
-  std::string criu_version;    ///< empty: the runtime does not use CRIU
-  std::string config;          ///< the config.json that it runs with, byte for byte; empty: cannot be read
-  Delivery delivery;           ///< set when the paths of the image are known
+  std::optional<PreCopyOptions> pre_copy;
+  std::string layer;         ///< its writable layer, saved in the same pause; empty: none
+  std::string criu_version;  ///< empty: the runtime does not use CRIU
+  std::string config;        ///< the config.json that it runs with, byte for byte; empty: cannot be read
+  Delivery delivery;         ///< set when the paths of the image are known
   Findings findings;
   GpuPlan gpu;
   const Driver& driver() const { return found.driver; }
@@ -35,10 +43,11 @@ struct CheckpointPlan {
 CheckpointPlan plan_checkpoint(const Context& context, const CheckpointOpts& opts, const CudaOptions& cuda,
                                Found found, const std::string& id);
 
-/// The dump itself; its small files are in `scratch`.
-Command dump_command(const Context& context, const CheckpointPlan& plan,
+/// A dump as `delivery` says; its small files are in `scratch`.
+Command dump_command(const Context& context, const CheckpointPlan& plan, const Delivery& delivery,
                      const std::filesystem::path& scratch);
 /// Every command of the checkpoint in order, for --dry-run.
-std::vector<Argv> planned_commands(const Context& context, const CheckpointPlan& plan);
+std::vector<Argv> planned_commands(const Context& context, const CheckpointPlan& plan,
+                                   const StagedImage& image);
 
 }  // namespace ckpt

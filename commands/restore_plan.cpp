@@ -51,6 +51,8 @@ void check_image(const Image& image, bool content) {
   else if (image.manifest)
     check_sizes(image.directory, *image.manifest);
   if (fs::exists(image.runtime_images() / "inventory.img")) check_page_sizes(image.runtime_images());
+  if (image.manifest)
+    for (const PreDump& one : image.manifest->pre_dumps) check_page_sizes(image.directory / one.directory);
 }
 
 Driver choose_driver(const Context& context, const Image& image) {

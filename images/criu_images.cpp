@@ -63,16 +63,19 @@ void check_page_sizes(const fs::path& images) {
   }
 }
 
-std::optional<double> frozen_seconds(const fs::path& stats_dump) {
+std::optional<DumpStats> dump_stats(const fs::path& stats_dump) {
   const std::string file = read_file(stats_dump).value_or("");
   Entries entries(file);
   auto stats = entries.next();
-  if (!stats) return std::nullopt;
-  while (const auto field = stats->next()) {
+  while (const auto field = stats ? stats->next() : std::nullopt) {
     if (*field != 1) continue;
+    DumpStats found;
     Message dump = stats->message();
-    while (const auto inner = dump.next())
-      if (*inner == 2) return static_cast<double>(dump.value()) / 1e6;
+    while (const auto inner = dump.next()) {
+      if (*inner == 2) found.frozen = static_cast<double>(dump.value()) / 1e6;
+      if (*inner == 7) found.pages_written = dump.value();
+    }
+    return found;
   }
   return std::nullopt;
 }

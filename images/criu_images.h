@@ -9,8 +9,11 @@ namespace ckpt {
 /// one for ever (facts 2.3). Throws Error(image_invalid) naming the file. Formats: CRIU images/pagemap.proto.
 void check_page_sizes(const std::filesystem::path& images);
 
-/// How long the tasks were frozen, from a dump's stats-dump (images/stats.proto: dump.frozen_time,
-/// microseconds).
-std::optional<double> frozen_seconds(const std::filesystem::path& stats_dump);
+/// Of a dump's stats-dump (images/stats.proto: dump_stats_entry).
+struct DumpStats {
+  double frozen = 0;                ///< seconds for which the tasks were frozen
+  std::uint64_t pages_written = 0;  ///< those that the parent dump has are left out
+};
+std::optional<DumpStats> dump_stats(const std::filesystem::path& stats_dump);
 
 }  // namespace ckpt

@@ -113,6 +113,8 @@ void facts_from_json(const json& in, Manifest& m) {
                         one.value("propagation", "")});
   for (const json& one : in.value("open_files", none))
     m.open_files.push_back({one.at("path"), one.at("size")});
+  for (const json& one : in.value("pre_dumps", none))
+    m.pre_dumps.push_back({one.at("directory"), one.at("pages"), one.at("seconds")});
   for (const json& one : in.value("processes", none)) m.processes.push_back({one.at("pid"), one.at("comm")});
 }
 
@@ -168,6 +170,13 @@ std::vector<ImageFile> files_below(const fs::path& directory) {
   return files;
 }
 
+json to_json(const std::vector<PreDump>& pre_dumps) {
+  json out = json::array();
+  for (const PreDump& one : pre_dumps)
+    out.push_back({{"directory", one.directory}, {"pages", one.pages}, {"seconds", one.seconds}});
+  return out;
+}
+
 json manifest_to_json(const Manifest& m) {
   json files = json::array();
   for (const ImageFile& file : m.files) {
@@ -197,6 +206,7 @@ json manifest_to_json(const Manifest& m) {
           {"namespaces", m.namespaces},
           {"open_files", open_files_to_json(m.open_files)},
           {"processes", processes_to_json(m.processes)},
+          {"pre_dumps", to_json(m.pre_dumps)},
           {"images", m.images},
           {"terminal", m.terminal},
           {"guarantee", m.guarantee},

@@ -52,6 +52,14 @@ struct ProcessFact {
   std::string comm;
 };
 
+/// One dump of memory that was made while the container ran; the next one, or the final one, has only what
+/// changed.
+struct PreDump {
+  std::string directory;  ///< relative to the checkpoint's
+  std::uint64_t pages = 0;
+  double seconds = 0;
+};
+
 struct Manifest {
   std::string id;
   Target target;  ///< binary, root and global flags, to be replayed
@@ -72,6 +80,7 @@ struct Manifest {
   std::map<std::string, std::string> namespaces;  ///< type to path; no path: the runtime makes it
   std::vector<OpenFileFact> open_files;           ///< runc and crun
   std::vector<ProcessFact> processes;             ///< runc and crun
+  std::vector<PreDump> pre_dumps;                 ///< in their order
   CheckpointOpts options;                         ///< as delivered; paths left out
   GpuImage gpu;
   std::map<std::string, double> seconds;
@@ -83,6 +92,7 @@ constexpr const char* kManifestName = "ckpt.json";
 /// Every regular file below `directory`, sorted, without the manifest and the pin; digests are not filled in.
 std::vector<ImageFile> files_below(const std::filesystem::path& directory);
 /// As in ckpt.json.
+nlohmann::json to_json(const std::vector<PreDump>& pre_dumps);
 nlohmann::json manifest_to_json(const Manifest& manifest);
 void write_manifest(const std::filesystem::path& directory, const Manifest& manifest);
 /// nullopt without ckpt.json. Throws Error(image_invalid) when it cannot be read as one.

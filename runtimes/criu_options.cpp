@@ -16,6 +16,8 @@ OptionTable criu_checkpoint_options() {
       {Opt::image_path, {{How::flag, "--image-path"}}},
       {Opt::work_dir, {{How::flag, "--work-path"}, {How::flag, "--work-dir"}}},
       {Opt::leave_running, {{How::flag, "--leave-running"}}},
+      {Opt::pre_dump, {{How::flag, "--pre-dump"}}},
+      {Opt::parent_path, {{How::flag, "--parent-path"}}},
       {Opt::allow_open_tcp, {{How::flag, "--tcp-established"}, {How::flag, "--allow-open-tcp"}}},
       {Opt::skip_in_flight,
        {{How::flag, "--skip-in-flight"},

@@ -12,9 +12,11 @@ struct CheckpointOpts {
   std::optional<std::string> image_path;  ///< absolute; where the runtime's image files go
   std::optional<std::string> work_dir;    ///< absolute; CRIU's logs
   std::optional<bool> leave_running;
-  std::optional<bool> allow_open_tcp;  ///< keep established TCP connections
-  std::optional<bool> skip_in_flight;  ///< leave out connections that are not yet accepted
-  std::optional<bool> link_remap;      ///< name deleted files that have another hard link
+  std::optional<bool> pre_dump;            ///< only memory, of a container that goes on
+  std::optional<std::string> parent_path;  ///< relative to image_path: the dump before this one
+  std::optional<bool> allow_open_tcp;      ///< keep established TCP connections
+  std::optional<bool> skip_in_flight;      ///< leave out connections that are not yet accepted
+  std::optional<bool> link_remap;          ///< name deleted files that have another hard link
   std::optional<bool> file_locks;
   std::optional<bool> ext_unix_sk;
   std::optional<bool> shell_job;

@@ -15,6 +15,8 @@ OptionTable checkpoint_options() {
       {Opt::compression, {{How::flag, "--compression"}}, "this runsc has no --compression"},
       {Opt::cuda_checkpoint_path, {{How::flag, "--cuda-checkpoint-path"}}, "'--cuda manual' works without"},
       {Opt::leave_running, {{How::flag, "--leave-running"}}},
+      {Opt::pre_dump, {}, "gVisor saves all of the memory at once; leave the option out"},
+      {Opt::parent_path, {}, "gVisor saves all of the memory at once; leave the option out"},
       {Opt::allow_open_tcp, {{How::flag, "--allow-open-tcp"}, {How::builtin, "always saved"}}},
       {Opt::skip_in_flight,
        {{How::flag, "--skip-in-flight"}, {How::flag, "--tcp-skip-in-flight"}},

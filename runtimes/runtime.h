@@ -17,6 +17,8 @@ enum class Opt {
   image_path,
   work_dir,
   leave_running,
+  pre_dump,
+  parent_path,
   allow_open_tcp,
   skip_in_flight,
   link_remap,
