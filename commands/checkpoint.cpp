@@ -64,7 +64,7 @@ int checkpoint_all(Context& context, const CheckpointOptions& o) {
                 "--image-path takes one container; without it each gets its place in the store");
   if (o.keep.any() && o.image_path)
     throw Error(ErrorCode::usage,
-                "--keep-last and --keep-within are for the store, --image-path is outside of it");
+                fmt::format("{} are for the store, --image-path is outside of it", kRetentionOptions));
   for (const std::string& id : o.ids) validate_id(id);
   json results = json::array();
   std::optional<Error> failed;
