@@ -172,7 +172,7 @@ void count_failure(Series& series, const std::string& id, const Error& error) {
 
 // ---- the file
 
-MetricsFile::MetricsFile(fs::path file) : file_(absolute_path(file)) {
+MetricsFile::MetricsFile(const fs::path& file) : file_(absolute_path(file)) {
   std::error_code error;
   if (!fs::is_directory(file_.parent_path(), error))
     throw Error(ErrorCode::usage, fmt::format("cannot write --metrics-file '{}': '{}' is no directory",

@@ -29,7 +29,7 @@ void count_failure(Series& series, const std::string& id, const Error& error);
 /// something is there that ckpt did not write.
 class MetricsFile {
  public:
-  explicit MetricsFile(std::filesystem::path file);
+  explicit MetricsFile(const std::filesystem::path& file);
   void succeeded(const nlohmann::json& result) const;
   void failed(const std::string& id, const Error& error) const;
 

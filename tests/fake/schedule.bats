@@ -159,7 +159,7 @@ stopped() { [ "$(ckpt state "$1" | jq -r .status)" = stopped ]; }
 # ---- --metrics-file
 
 @test "--metrics-file: what succeeded and what failed, of several containers and runtimes" {
-  local begun now bytes
+  local begun now
   mkdir "$T/m"
   run_container c
   runtime=runsc run_container d
