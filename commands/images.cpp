@@ -41,7 +41,8 @@ std::string age_of(const StoredImage& image, std::time_t now) {
   const std::time_t age = std::max<std::time_t>(now - *created, 0);
   if (age < 60) return fmt::format("{}s", age);
   if (age < 3600) return fmt::format("{}m", age / 60);
-  return age < 2 * 86400 ? fmt::format("{}h", age / 3600) : fmt::format("{}d", age / 86400);
+  constexpr std::time_t kDay = 86400;
+  return age < 2 * kDay ? fmt::format("{}h", age / 3600) : fmt::format("{}d", age / kDay);
 }
 
 /// "newest, pinned", "goes: max-bytes"

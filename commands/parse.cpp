@@ -44,7 +44,7 @@ std::optional<std::uint64_t> parse_size(std::string_view text) {
   const std::string unit = upper(std::string(end, text.data() + text.size()));
   const std::size_t power = unit.empty() ? 0 : std::string("BKMGTP").find(unit[0]);
   const std::string rest = unit.substr(std::min<std::size_t>(unit.size(), 1));
-  if (power == std::string::npos || (rest != "" && (power == 0 || (rest != "B" && rest != "IB"))))
+  if (power == std::string::npos || (!rest.empty() && (power == 0 || (rest != "B" && rest != "IB"))))
     return std::nullopt;
   const double bytes = number * std::pow(rest == "B" ? 1000.0 : 1024.0, power);
   if (bytes >= 0x1p63) return std::nullopt;
