@@ -1,17 +1,16 @@
 // The steps of a checkpoint.
 #include "commands/checkpoint_dump.h"
 
-#include <sys/utsname.h>
-
 #include "commands/criu.h"
+#include "commands/describe.h"
 #include "commands/recovery.h"
 #include "images/criu_images.h"
+#include "images/layer.h"
 #include "runtimes/criu_log.h"
 #include "runtimes/fs.h"
 #include "runtimes/interrupt.h"
 #include "runtimes/json.h"
 #include "runtimes/roots.h"
-#include "runtimes/spec.h"
 
 namespace ckpt {
 namespace {
@@ -29,35 +28,6 @@ void require_complete(const CheckpointPlan& plan, const fs::path& images) {
   if (fs::file_size(images / last, error) > 0 && !error) return;
   throw Error(ErrorCode::runtime_failed, fmt::format("{} reported success, but the image of '{}' has no {}",
                                                      plan.driver().table().name, plan.id(), last));
-}
-
-Manifest describe_image(const CheckpointPlan& plan, const StagedImage& image) {
-  utsname names = {};
-  ::uname(&names);
-  const Driver& driver = plan.driver();
-  const std::optional<Record>& record = plan.found.record;
-  Manifest m;
-  m.id = plan.id();
-  m.target = driver.target();
-  m.runtime_version = driver.version();
-  m.criu_version = plan.criu_version;
-  m.bundle = record ? record->bundle : plan.state.bundle;
-  m.log_path = record ? record->log_path : "";
-  m.created = now_rfc3339();
-  m.kernel = names.release;
-  m.arch = names.machine;
-  m.images = image.images();
-  m.leave_running = !plan.stop;
-  m.guarantee = plan.stop && !plan.publish_first ? "stopped-by-dump" : "published-first";
-  m.options = plan.opts;
-  m.gpu = describe_gpu(plan.gpu);
-  m.config_digest = record ? record->config_digest : digest_of(plan.config);
-  m.terminal = record ? record->terminal : plan.findings.stdio[0] == "tty";
-  if (record && record->stdio_pipes)
-    m.stdio = {"pipe", "pipe", "pipe"};
-  else if (!record && driver.table().shares_host_kernel)
-    m.stdio = {plan.findings.stdio[0], plan.findings.stdio[1], plan.findings.stdio[2]};
-  return m;
 }
 
 }  // namespace
@@ -147,10 +117,21 @@ void Dump::dump() {
   frozen_ = frozen_seconds(work_dir_ / "stats-dump").value_or(runtime_);
 }
 
+/// What it has written, in the same pause as its memory; or after its end.
+void Dump::save_layer() {
+  if (!plan_.layer.empty()) pack_layer({plan_.layer}, image_.directory());
+}
+
+void Dump::resume() {
+  if (!plan_.pause) return;
+  plan_.driver().resume(plan_.id());
+  frozen_ = seconds_since(paused_);
+}
+
 void Dump::publish() {
   const auto begin = Clock::now();
   manifest_ = describe_image(plan_, image_);
-  manifest_.seconds = {{"runtime", runtime_}};
+  manifest_.seconds = {{"runtime", runtime_}, {"frozen", frozen_}, {"freeze_gpu", freeze_gpu_}};
   image_.publish(manifest_);
   publish_ = seconds_since(begin);
   undo_.forget();
@@ -166,7 +147,11 @@ json Dump::take(ContainerLock& lock) {
     pause();
     mark_stopping();
     dump();
-    if (!plan_.stop) left_frozen = thawed();
+    save_layer();
+    if (!plan_.stop) {
+      resume();
+      left_frozen = thawed();
+    }
     publish();
   } catch (Error& error) {
     undo_.run(error);
@@ -183,7 +168,7 @@ json Dump::take(ContainerLock& lock) {
   }
   if (left_frozen) throw left_frozen->within(fmt::format("'{}' is taken, but", image_.name()));
   if (plan_.stop) stop_container();
-  if (plan_.pause) frozen_ = seconds_since(paused_);
+  if (plan_.pause && plan_.stop) frozen_ = seconds_since(paused_);
   if (plan_.gpu.freezer) say_steps(context_, plan_.gpu.freezer->steps());
   return result();
 }
@@ -209,6 +194,7 @@ void Dump::stop_container() {
   if (!plan_.found.record) return;
   const Record& record = *plan_.found.record;
   wait_for_monitor(record, 10'000);
+  if (!plan_.layer.empty()) remove_tree(plan_.layer);
   if (!context_.records.exit(record))
     context_.records.save_exit(record,
                                {.status = std::nullopt, .finished = now_rfc3339(), .checkpointed_to = {}});

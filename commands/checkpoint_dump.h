@@ -49,6 +49,8 @@ class Dump {
   void pause();
   void mark_stopping();
   void dump();
+  void save_layer();
+  void resume();
   void publish();
   void stop_container();
   void delete_published();

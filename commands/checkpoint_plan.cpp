@@ -84,6 +84,20 @@ void heed(const Context& context, CheckpointPlan& plan) {
   if (f.largest_ghost > kDefaultGhostLimit) plan.opts.ghost_limit = f.largest_ghost;
 }
 
+/// Memory and files of one moment need a container that stays paused between the two.
+void require_one_pause(const CheckpointPlan& plan) {
+  const std::string why = plan.gpu.strategy == CudaStrategy::plugin
+                              ? "CRIU's CUDA plugin cannot lock frozen processes"
+                          : !version_at_least(plan.criu_version, 4, 1)
+                              ? fmt::format("CRIU {} cannot dump a paused container", plan.criu_version)
+                              : "";
+  if (why.empty()) return;
+  throw Error(ErrorCode::unsupported,
+              fmt::format("the writable layer of '{}' cannot be saved in one moment with its memory: {}",
+                          plan.id(), why))
+      .with_hint("leave --leave-running out, or use CRIU 4.1 or newer");
+}
+
 /// A paused container can be dumped since CRIU 4.1, but not by CRIU's CUDA plugin, which cannot lock frozen
 /// processes; link-remap's files do not outlive a dump that leaves it running.
 void choose_strategy(const Context& context, CheckpointPlan& plan) {
@@ -92,7 +106,8 @@ void choose_strategy(const Context& context, CheckpointPlan& plan) {
   plan.publish_first = plan.stop && !plan.opts.link_remap.value_or(false) &&
                        plan.gpu.strategy != CudaStrategy::plugin &&
                        (!criu || version_at_least(plan.criu_version, 4, 1));
-  plan.pause = plan.publish_first && plan.state.status == "running";
+  if (!plan.layer.empty() && !plan.stop) require_one_pause(plan);
+  plan.pause = (plan.publish_first || (!plan.layer.empty() && !plan.stop)) && plan.state.status == "running";
   plan.opts.leave_running = !plan.stop || plan.publish_first ? std::optional(true) : std::nullopt;
 }
 
@@ -108,12 +123,14 @@ CheckpointPlan plan_checkpoint(const Context& context, const CheckpointOpts& opt
   CheckpointPlan plan{.found = std::move(found),
                       .state = std::move(*state),
                       .opts = opts,
+                      .layer = {},
                       .criu_version = {},
                       .config = {},
                       .delivery = {},
                       .findings = {},
                       .gpu = {}};
   plan.stop = !opts.leave_running.value_or(false);
+  if (plan.found.record) plan.layer = plan.found.record->layer;
   plan.config = read_file(fs::path(plan.state.bundle) / "config.json").value_or("");
   plan.findings = examine(plan.driver(), plan.state);
   heed(context, plan);
@@ -142,6 +159,7 @@ std::vector<Argv> planned_commands(const Context& context, const CheckpointPlan&
     commands = plan.gpu.freezer->commands(plan.gpu.processes, plan.gpu.freezer->freezing_actions());
   if (plan.pause) commands.push_back(plan.driver().command("pause", {plan.id()}).argv());
   commands.push_back(dump_command(context, plan, context.scratch()).argv());
+  if (plan.pause && !plan.stop) commands.push_back(plan.driver().command("resume", {plan.id()}).argv());
   if (plan.publish_first) commands.push_back(plan.driver().command("delete", {"--force", plan.id()}).argv());
   if (plan.gpu.strategy == CudaStrategy::manual && !plan.stop)
     for (Argv& argv : plan.gpu.freezer->commands(plan.gpu.processes, plan.gpu.freezer->thawing_actions()))

@@ -20,6 +20,7 @@ struct CheckpointPlan {
   bool stop = false;           ///< the user wants it gone afterwards
   bool publish_first = false;  ///< pause, dump leaving it, publish, then delete
   bool pause = false;          ///< ckpt pauses it (it was running)
+  std::string layer;           ///< its writable layer, saved in the same pause; empty: none
   std::string criu_version;    ///< empty: the runtime does not use CRIU
   std::string config;          ///< the config.json that it runs with, byte for byte; empty: cannot be read
   Delivery delivery;           ///< set when the paths of the image are known

@@ -1,4 +1,7 @@
-// ckpt images ACTION: the checkpoints of the store, listed, verified, pinned, removed, pruned.
+// ckpt images ACTION: the checkpoints of the store, listed, verified, pinned, removed, pruned; and inspected,
+// which is in images_inspect.cpp.
+#include "commands/images.h"
+
 #include <fmt/ranges.h>
 
 #include <set>
@@ -7,7 +10,6 @@
 #include "commands/retention.h"
 #include "commands/verbs.h"
 #include "images/digest.h"
-#include "images/store.h"
 #include "runtimes/ids.h"
 #include "runtimes/json.h"
 
@@ -24,15 +26,6 @@ struct ImagesOptions {
 };
 
 // ---- list
-
-/// 268.4 MB
-std::string human(std::uint64_t bytes) {
-  const char* const units[] = {"B", "kB", "MB", "GB", "TB"};
-  auto value = static_cast<double>(bytes);
-  std::size_t unit = 0;
-  for (; value >= 999.5 && unit + 1 < std::size(units); ++unit) value /= 1000;
-  return unit == 0 ? fmt::format("{} B", bytes) : fmt::format("{:.1f} {}", value, units[unit]);
-}
 
 /// 45s, 12m, 3h, 5d: what fits in a column.
 std::string age_of(const StoredImage& image, std::time_t now) {
@@ -93,19 +86,12 @@ int list(const Context& context, const ImagesOptions& o) {
 
 // ---- on named checkpoints
 
-Image named(const Context& context, const std::string& name) {
-  if (name.find('@') == std::string::npos && name.find('/') == std::string::npos)
-    throw Error(ErrorCode::usage, fmt::format("'{}' names a container, not a checkpoint", name))
-        .with_hint(fmt::format("write {}@latest, or a name from 'ckpt images list {}'", name, name));
-  Image image = find_image(context.globals.store, name);
+Image ours(const Context& context, const std::string& name) {
+  Image image = named_image(context, name);
   if (!image.manifest)
     throw Error(ErrorCode::image_invalid,
                 fmt::format("'{}' is no checkpoint of ckpt's: it has no ckpt.json", name));
   return image;
-}
-
-std::string name_of(const Image& image) {
-  return image.manifest->id + "@" + image.directory.filename().string();
 }
 
 /// Only what lies in the store under its container's name is ckpt's to change.
@@ -143,7 +129,7 @@ int on_each(const Context& context, const ImagesOptions& o) {
   if (o.names.empty())
     throw Error(ErrorCode::usage, fmt::format("images {}: no checkpoint is named", o.action));
   std::vector<Image> images;
-  for (const std::string& name : o.names) images.push_back(named(context, name));
+  for (const std::string& name : o.names) images.push_back(ours(context, name));
   if (o.action != "verify")
     for (const Image& image : images) require_in_store(context, image);
   if (context.globals.dry_run && o.action != "verify") {
@@ -210,7 +196,7 @@ int prune_store(const Context& context, const ImagesOptions& o) {
 }
 
 int images(Context& context, const ImagesOptions& o) {
-  if (const std::string wrong = not_one_of(o.action, {"list", "verify", "pin", "remove", "prune"});
+  if (const std::string wrong = not_one_of(o.action, {"list", "inspect", "verify", "pin", "remove", "prune"});
       !wrong.empty())
     throw Error(ErrorCode::usage, "images: " + wrong);
   if (o.off && o.action != "pin") throw Error(ErrorCode::usage, "--off goes with 'images pin'");
@@ -220,17 +206,41 @@ int images(Context& context, const ImagesOptions& o) {
                 fmt::format("{} go with 'images prune' and 'images list'", kRetentionOptions));
   if (o.action == "list") return list(context, o);
   if (o.action == "prune") return prune_store(context, o);
+  if (o.action == "inspect") {
+    if (o.names.size() != 1) throw Error(ErrorCode::usage, "images inspect: name one checkpoint");
+    return inspect_image(context, o.names[0]);
+  }
   return on_each(context, o);
 }
 
 }  // namespace
+
+/// 268.4 MB
+std::string human(std::uint64_t bytes) {
+  const char* const units[] = {"B", "kB", "MB", "GB", "TB"};
+  auto value = static_cast<double>(bytes);
+  std::size_t unit = 0;
+  for (; value >= 999.5 && unit + 1 < std::size(units); ++unit) value /= 1000;
+  return unit == 0 ? fmt::format("{} B", bytes) : fmt::format("{:.1f} {}", value, units[unit]);
+}
+
+std::string name_of(const Image& image) {
+  return image.manifest->id + "@" + image.directory.filename().string();
+}
+
+Image named_image(const Context& context, const std::string& name) {
+  if (name.find('@') == std::string::npos && name.find('/') == std::string::npos)
+    throw Error(ErrorCode::usage, fmt::format("'{}' names a container, not a checkpoint", name))
+        .with_hint(fmt::format("write {}@latest, or a name from 'ckpt images list {}'", name, name));
+  return find_image(context.globals.store, name);
+}
 
 Action declare_images(CLI::App& app) {
   auto o = std::make_shared<ImagesOptions>();
   declare_retention(app, o->keep);
   app.add_flag("--off", o->off, "with pin: unpin");
   app.add_flag("-f,--force", o->force, "with remove: also a pinned one");
-  app.add_option("ACTION", o->action, "list, verify, pin, remove or prune")->required();
+  app.add_option("ACTION", o->action, "list, inspect, verify, pin, remove or prune")->required();
   app.add_option("NAME", o->names,
                  "containers for list and prune, checkpoints as ID@TIMESTAMP for the others");
   return [o](Context& context) { return images(context, *o); };

@@ -18,6 +18,17 @@ inline CLI::Validator one_of(const std::vector<std::string>& choices) {
   return CLI::Validator([choices](std::string& value) { return not_one_of(value, choices); }, shown);
 }
 
+/// A command line of at least one word.
+inline CLI::Validator words() {
+  return CLI::Validator(
+      [](std::string& value) {
+        return parse_words(value).value_or(std::vector<std::string>()).empty()
+                   ? "'" + value + "' is not a command; a quote may be open"
+                   : "";
+      },
+      "COMMAND");
+}
+
 inline CLI::Validator duration() {
   return CLI::Validator(
       [](std::string& value) {

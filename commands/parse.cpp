@@ -58,6 +58,35 @@ std::optional<double> parse_percent(std::string_view text) {
   return number >= 0 && number <= 100 ? std::optional(number) : std::nullopt;
 }
 
+std::optional<std::vector<std::string>> parse_words(std::string_view text) {
+  std::vector<std::string> words;
+  char quote = 0;
+  bool inside = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (quote == 0 && (c == ' ' || c == '\t' || c == '\n')) {
+      inside = false;
+      continue;
+    }
+    if (!inside) words.emplace_back();
+    inside = true;
+    if (c == quote) {
+      quote = 0;
+    } else if (quote == 0 && (c == '\'' || c == '"')) {
+      quote = c;
+    } else if (c == '\\' && quote != '\'') {
+      // Inside double quotes it is itself before anything but these (POSIX shell 2.2.3).
+      const bool escapes = i + 1 < text.size() && (quote == 0 || text[i + 1] == '"' || text[i + 1] == '\\');
+      if (quote == 0 && i + 1 == text.size()) return std::nullopt;
+      words.back() += escapes ? text[++i] : c;
+    } else {
+      words.back() += c;
+    }
+  }
+  if (quote != 0) return std::nullopt;
+  return words;
+}
+
 std::string not_one_of(const std::string& value, const std::vector<std::string>& choices) {
   if (std::find(choices.begin(), choices.end(), value) != choices.end()) return "";
   return fmt::format("'{}' is not one of {}{}", value, fmt::join(choices, ", "),

@@ -18,6 +18,9 @@ std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);
 std::optional<std::uint64_t> parse_size(std::string_view text);
 /// 10% as 10; nullopt for anything that is not between 0% and 100%.
 std::optional<double> parse_percent(std::string_view text);
+/// The words of a command line as a POSIX shell divides and unquotes them, without any expansion. nullopt for
+/// an open quote.
+std::optional<std::vector<std::string>> parse_words(std::string_view text);
 /// Empty when `value` is among `choices`, else "'nope' is not one of soft, full; did you mean 'soft'?".
 std::string not_one_of(const std::string& value, const std::vector<std::string>& choices);
 /// KILL, SIGKILL, kill or 9 as KILL. Throws Error(usage).

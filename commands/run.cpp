@@ -5,6 +5,7 @@
 #include "commands/verbs.h"
 #include "gpu/cdi.h"
 #include "gpu/spec_gpus.h"
+#include "images/layer.h"
 #include "runtimes/fs.h"
 #include "runtimes/ids.h"
 #include "runtimes/json.h"
@@ -20,6 +21,7 @@ using std::chrono::seconds;
 struct RunOptions : LaunchOptions {
   std::string bundle = ".";
   std::vector<std::string> devices, cdi_dirs;
+  std::optional<bool> overlay;
 };
 
 Record new_record(const Context& context, const RunOptions& o, const Target& target, const Bundle& bundle,
@@ -77,11 +79,35 @@ json prepared_spec(const Context& context, const RunOptions& o, const Driver& dr
   return spec;
 }
 
+/// gVisor keeps what the container writes in its own memory and saves it with it, unless it is told
+/// otherwise.
+void require_own_overlay(const Driver& driver) {
+  for (const std::string& arg : driver.target().runtime_args)
+    if (arg.find("overlay2=none") != std::string::npos)
+      throw Error(ErrorCode::unsupported, "--overlay and runsc's --overlay2=none exclude each other")
+          .with_runtime("runsc")
+          .with_hint("leave one of them out; runsc overlays the root file system by itself");
+}
+
+/// The root file system becomes the lower directory of an overlay that is the container's own.
+std::filesystem::path put_layer_over(const Context& context, const Driver& driver, Record& record,
+                                     json& spec) {
+  if (!driver.table().shares_host_kernel) {
+    require_own_overlay(driver);
+    return {};
+  }
+  const Layer layer = layer_of(context.globals.store, driver.target(), record.id);
+  record.layer = layer.home.string();
+  std::filesystem::path lower = spec["root"]["path"].get<std::string>();
+  spec["root"]["path"] = layer.merged().string();
+  return lower;
+}
+
 int run_container(const Context& context, const RunOptions& o) {
   validate_id(o.id);
   const Driver chosen = context.driver_for_new();
   const Bundle bundle = read_bundle(o.bundle);
-  const json spec = prepared_spec(context, o, chosen, bundle);
+  json spec = prepared_spec(context, o, chosen, bundle);
   const Driver driver = fitted_to_gpus(chosen, spec);
   const bool terminal = wants_terminal(spec);
   if (o.console_socket && !terminal)
@@ -90,6 +116,7 @@ int run_container(const Context& context, const RunOptions& o) {
 
   Record record = new_record(context, o, driver.target(), bundle, terminal);
   record.gpus = named_gpus(gpu_reasons(spec));
+  const auto lower = o.overlay ? put_layer_over(context, driver, record, spec) : std::filesystem::path();
   const LaunchFiles files = launch_files(context, record, o.console_socket);
   const Launch launch = plan_launch(context, record, files);
   refuse_existing(driver, o.id);
@@ -105,6 +132,10 @@ int run_container(const Context& context, const RunOptions& o) {
   refuse_existing(driver, o.id);
   try {
     write_bundle(files, spec);
+    if (!lower.empty()) {
+      make_layer({record.layer});
+      mount_layer({record.layer}, lower);
+    }
     if (!o.log_path && !record.log_path.empty()) fs::remove(record.log_path);
     if (record.attached) return run_to_its_end(context, driver, record, launch, o.pid_file, std::move(lock));
     run_detached(context, o, driver, record, launch);
@@ -132,6 +163,8 @@ Action declare_run(CLI::App& app) {
       ->type_name("DIR")
       ->allow_extra_args(false)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  add_switch(app, "--overlay", o->overlay,
+             "what it writes to its root file system goes to a layer of its own");
   app.add_option("ID", o->id, "name of the new container")->required();
   return launching_action(o, [o](Context& context) { return run_container(context, *o); });
 }

@@ -3,11 +3,9 @@
 #include <optional>
 #include <string>
 
-namespace ckpt {
+#include "runtimes/program.h"
 
-/// A helper that is installed with ckpt (libexec/ckpt/NAME, seen from ckpt's own program) or built beside it.
-/// Never looked for in PATH.
-std::optional<std::string> own_helper(const std::string& name);
+namespace ckpt {
 
 /// `configured` if given (Error(unsupported) when it is no program), else NVIDIA's cuda-checkpoint in PATH
 /// and the sbin directories, else ckpt's `own`; nullopt for none.

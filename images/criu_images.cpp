@@ -1,86 +1,20 @@
-// A few fields of CRIU's protobuf images: two magic words, then length-prefixed messages.
+// The sizes that page maps promise, and the times of a dump.
 #include "images/criu_images.h"
 
 #include <unistd.h>
 
 #include <cstdint>
-#include <cstring>
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "images/protobuf.h"
 #include "runtimes/error.h"
 #include "runtimes/fs.h"
 
 namespace ckpt {
 namespace {
-
-/// Protobuf wire format: varint fields and embedded messages.
-class Message {
- public:
-  explicit Message(std::string_view bytes) : bytes_(bytes) {}
-
-  /// The next field's number; nullopt at the end or on damage.
-  std::optional<std::uint64_t> next() {
-    const auto key = varint();
-    if (!key) return std::nullopt;
-    value_ = 0;
-    bytes_value_ = {};
-    if ((*key & 7U) == 0) {
-      const auto value = varint();
-      if (!value) return std::nullopt;
-      value_ = *value;
-    } else if (!skip(*key & 7U)) {
-      return std::nullopt;
-    }
-    return *key >> 3U;
-  }
-  std::uint64_t value() const { return value_; }
-  /// The embedded message of a length-delimited field.
-  Message message() const { return Message(bytes_value_); }
-
- private:
-  std::optional<std::uint64_t> varint() {
-    std::uint64_t result = 0;
-    for (unsigned shift = 0; shift < 64 && !bytes_.empty(); shift += 7) {
-      const auto byte = static_cast<unsigned char>(bytes_[0]);
-      bytes_.remove_prefix(1);
-      result |= static_cast<std::uint64_t>(byte & 127U) << shift;
-      if ((byte & 128U) == 0) return result;
-    }
-    return std::nullopt;
-  }
-  bool skip(std::uint64_t type) {
-    std::uint64_t length = type == 1 ? 8 : type == 5 ? 4 : 0;
-    if (type == 2) length = varint().value_or(bytes_.size() + 1);
-    if ((length == 0 && type != 2) || length > bytes_.size()) return false;
-    bytes_value_ = bytes_.substr(0, length);
-    bytes_.remove_prefix(length);
-    return true;
-  }
-
-  std::string_view bytes_, bytes_value_;
-  std::uint64_t value_ = 0;
-};
-
-/// Length-prefixed messages behind the two magic words.
-class Entries {
- public:
-  explicit Entries(std::string_view file) : rest_(file.size() > 8 ? file.substr(8) : std::string_view()) {}
-  std::optional<Message> next() {
-    std::uint32_t size = 0;
-    if (rest_.size() < sizeof size) return std::nullopt;
-    std::memcpy(&size, rest_.data(), sizeof size);
-    if (size > rest_.size() - sizeof size) return std::nullopt;
-    const Message message(rest_.substr(sizeof size, size));
-    rest_.remove_prefix(sizeof size + size);
-    return message;
-  }
-
- private:
-  std::string_view rest_;
-};
 
 struct Promise {
   std::uint64_t pages_id = 0, pages = 0;

@@ -72,29 +72,48 @@ GpuImage gpu_from_json(const json& in) {
   return gpu;
 }
 
-json to_json(const Manifest& m) {
-  json files = json::array();
-  for (const ImageFile& file : m.files) {
-    files.push_back({{"path", file.path}, {"size", file.size}});
-    if (!file.xxh3.empty()) files.back()["xxh3"] = file.xxh3;
+// What manifests of the first ckpt 0.1 do not have yet.
+
+json cpu_to_json(const MachineFacts& machine) {
+  return {{"features", machine.cpu}, {"xsave_bytes", machine.xsave_bytes}};
+}
+
+json mounts_to_json(const std::vector<MountFact>& mounts) {
+  json out = json::array();
+  for (const MountFact& m : mounts) {
+    out.push_back({{"destination", m.destination}, {"type", m.type}, {"source", m.source}});
+    if (!m.kind.empty()) out.back()["kind"] = m.kind;
+    if (!m.propagation.empty()) out.back()["propagation"] = m.propagation;
   }
-  json runtime = {{"name", table_of(m.target.kind).name},
-                  {"path", m.target.path},
-                  {"version", m.runtime_version},
-                  {"root", m.target.root},
-                  {"args", m.target.runtime_args}};
-  put(runtime, "platform", m.target.platform);
-  if (m.target.nvproxy) runtime["nvproxy"] = true;
-  return {{"version", kVersion},      {"id", m.id},
-          {"runtime", runtime},       {"criu_version", m.criu_version},
-          {"bundle", m.bundle},       {"config_digest", m.config_digest},
-          {"log_path", m.log_path},   {"created", m.created},
-          {"kernel", m.kernel},       {"arch", m.arch},
-          {"images", m.images},       {"terminal", m.terminal},
-          {"guarantee", m.guarantee}, {"leave_running", m.leave_running},
-          {"stdio", m.stdio},         {"options", options_to_json(m.options)},
-          {"seconds", m.seconds},     {"files", files},
-          {"gpu", to_json(m.gpu)}};
+  return out;
+}
+
+json open_files_to_json(const std::vector<OpenFileFact>& files) {
+  json out = json::array();
+  for (const OpenFileFact& file : files) out.push_back({{"path", file.path}, {"size", file.size}});
+  return out;
+}
+
+json processes_to_json(const std::vector<ProcessFact>& processes) {
+  json out = json::array();
+  for (const ProcessFact& one : processes) out.push_back({{"pid", one.pid}, {"comm", one.comm}});
+  return out;
+}
+
+void facts_from_json(const json& in, Manifest& m) {
+  const json none = json::array();
+  if (in.contains("cpu")) {
+    m.machine.cpu = in["cpu"].at("features").get<std::vector<std::string>>();
+    m.machine.xsave_bytes = in["cpu"].at("xsave_bytes");
+  }
+  m.machine.cgroups = in.value("cgroups", "");
+  m.namespaces = in.value("namespaces", m.namespaces);
+  for (const json& one : in.value("mounts", none))
+    m.mounts.push_back({one.at("destination"), one.at("type"), one.at("source"), one.value("kind", ""),
+                        one.value("propagation", "")});
+  for (const json& one : in.value("open_files", none))
+    m.open_files.push_back({one.at("path"), one.at("size")});
+  for (const json& one : in.value("processes", none)) m.processes.push_back({one.at("pid"), one.at("comm")});
 }
 
 Manifest from_json(const json& in) {
@@ -115,12 +134,14 @@ Manifest from_json(const json& in) {
   m.config_digest = in.at("config_digest");
   m.log_path = in.at("log_path");
   m.created = in.at("created");
-  m.kernel = in.at("kernel");
-  m.arch = in.at("arch");
+  m.machine.kernel = in.at("kernel");
+  m.machine.arch = in.at("arch");
+  facts_from_json(in, m);
   m.images = in.at("images");
   m.terminal = in.at("terminal");
   m.leave_running = in.at("leave_running");
   m.guarantee = in.at("guarantee");
+  m.layer = in.value("layer", false);
   m.stdio = in.at("stdio").get<std::vector<std::string>>();
   m.options = options_from_json(in.at("options"));
   m.seconds = in.at("seconds").get<std::map<std::string, double>>();
@@ -147,9 +168,50 @@ std::vector<ImageFile> files_below(const fs::path& directory) {
   return files;
 }
 
+json manifest_to_json(const Manifest& m) {
+  json files = json::array();
+  for (const ImageFile& file : m.files) {
+    files.push_back({{"path", file.path}, {"size", file.size}});
+    if (!file.xxh3.empty()) files.back()["xxh3"] = file.xxh3;
+  }
+  json runtime = {{"name", table_of(m.target.kind).name},
+                  {"path", m.target.path},
+                  {"version", m.runtime_version},
+                  {"root", m.target.root},
+                  {"args", m.target.runtime_args}};
+  put(runtime, "platform", m.target.platform);
+  if (m.target.nvproxy) runtime["nvproxy"] = true;
+  return {{"version", kVersion},
+          {"id", m.id},
+          {"runtime", runtime},
+          {"criu_version", m.criu_version},
+          {"bundle", m.bundle},
+          {"config_digest", m.config_digest},
+          {"log_path", m.log_path},
+          {"created", m.created},
+          {"kernel", m.machine.kernel},
+          {"arch", m.machine.arch},
+          {"cpu", cpu_to_json(m.machine)},
+          {"cgroups", m.machine.cgroups},
+          {"mounts", mounts_to_json(m.mounts)},
+          {"namespaces", m.namespaces},
+          {"open_files", open_files_to_json(m.open_files)},
+          {"processes", processes_to_json(m.processes)},
+          {"images", m.images},
+          {"terminal", m.terminal},
+          {"guarantee", m.guarantee},
+          {"leave_running", m.leave_running},
+          {"layer", m.layer},
+          {"stdio", m.stdio},
+          {"options", options_to_json(m.options)},
+          {"seconds", m.seconds},
+          {"files", files},
+          {"gpu", to_json(m.gpu)}};
+}
+
 void write_manifest(const fs::path& directory, const Manifest& manifest) {
   write_file_atomic(directory / kManifestName,
-                    to_json(manifest).dump(1, ' ', false, json::error_handler_t::replace) + "\n");
+                    manifest_to_json(manifest).dump(1, ' ', false, json::error_handler_t::replace) + "\n");
 }
 
 std::optional<Manifest> read_manifest(const fs::path& directory) {

@@ -3,10 +3,12 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "runtimes/machine.h"
 #include "runtimes/options.h"
 #include "runtimes/preflight.h"
 #include "runtimes/runtime.h"
@@ -33,6 +35,23 @@ struct GpuImage {
   std::uint64_t bytes = 0;           ///< GPU memory that they used; 0: not known
 };
 
+struct MountFact {
+  std::string destination, type, source;
+  std::string kind;         ///< of a bind mount's source: dir, file, socket, device; empty: no bind mount
+  std::string propagation;  ///< private, rslave, ... as config.json says; empty: the runtime's default
+};
+
+/// A file that must have its size again at the restore (CRIU criu/files-reg.c).
+struct OpenFileFact {
+  std::string path;  ///< in the container
+  std::uint64_t size = 0;
+};
+
+struct ProcessFact {
+  int pid = 0;  ///< in the container's pid namespace
+  std::string comm;
+};
+
 struct Manifest {
   std::string id;
   Target target;  ///< binary, root and global flags, to be replayed
@@ -42,13 +61,18 @@ struct Manifest {
   std::string config_digest;  ///< XXH3-128 of its config.json
   std::string log_path;
   std::string created;  ///< RFC 3339 UTC
-  std::string kernel, arch;
+  MachineFacts machine;
   std::string images = "checkpoint";  ///< where the runtime's files are, relative; "." with --image-path
   bool terminal = false;
   bool leave_running = false;
   std::string guarantee;           ///< "published-first" or "stopped-by-dump"
+  bool layer = false;              ///< the container's writable layer is in rootfs-diff.tar and deleted.files
   std::vector<std::string> stdio;  ///< kinds of the first process' streams; empty: not known
-  CheckpointOpts options;          ///< as delivered; paths left out
+  std::vector<MountFact> mounts;
+  std::map<std::string, std::string> namespaces;  ///< type to path; no path: the runtime makes it
+  std::vector<OpenFileFact> open_files;           ///< runc and crun
+  std::vector<ProcessFact> processes;             ///< runc and crun
+  CheckpointOpts options;                         ///< as delivered; paths left out
   GpuImage gpu;
   std::map<std::string, double> seconds;
   std::vector<ImageFile> files;
@@ -58,6 +82,8 @@ constexpr const char* kManifestName = "ckpt.json";
 
 /// Every regular file below `directory`, sorted, without the manifest and the pin; digests are not filled in.
 std::vector<ImageFile> files_below(const std::filesystem::path& directory);
+/// As in ckpt.json.
+nlohmann::json manifest_to_json(const Manifest& manifest);
 void write_manifest(const std::filesystem::path& directory, const Manifest& manifest);
 /// nullopt without ckpt.json. Throws Error(image_invalid) when it cannot be read as one.
 std::optional<Manifest> read_manifest(const std::filesystem::path& directory);

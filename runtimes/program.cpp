@@ -21,6 +21,15 @@ bool executable(const fs::path& path) {
 
 }  // namespace
 
+std::optional<std::string> own_helper(const std::string& name) {
+  std::error_code error;
+  const fs::path here = fs::read_symlink("/proc/self/exe", error).parent_path();
+  for (const fs::path& directory :
+       {here.parent_path() / "libexec/ckpt", here / "helpers", fs::path(CKPT_LIBEXECDIR)})
+    if (fs::is_regular_file(directory / name, error)) return absolute_path(directory / name).string();
+  return std::nullopt;
+}
+
 std::optional<std::string> environment_variable(const char* name) {
   const char* value = ::secure_getenv(name);
   if (value == nullptr || *value == '\0') return std::nullopt;

@@ -36,6 +36,7 @@ json to_json(const Record& r) {
   if (r.target.platform) out["platform"] = *r.target.platform;
   if (r.target.nvproxy) out["nvproxy"] = true;
   if (!r.gpus.empty()) out["gpus"] = r.gpus;
+  if (!r.layer.empty()) out["layer"] = r.layer;
   return out;
 }
 
@@ -50,6 +51,7 @@ std::optional<Record> from_json(const json& in) {
               .nvproxy = in.value("nvproxy", false),
               .runtime_args = in.at("runtime_args").get<Argv>()};
   r.gpus = in.value("gpus", Argv{});
+  r.layer = in.value("layer", "");
   if (in.contains("platform")) r.target.platform = in["platform"].get<std::string>();
   r.bundle = in.at("bundle");
   r.config_digest = in.at("config_digest");
@@ -118,6 +120,7 @@ std::vector<Record> Records::of_id(const std::string& id) const {
 }
 
 void Records::remove(const Record& record) const {
+  if (!record.layer.empty()) remove_tree(record.layer);
   remove_tree(directory(record));
   ::rmdir(directory(record).parent_path().c_str());
 }

@@ -20,6 +20,7 @@ struct Record {
   Target target;
   std::string bundle;             ///< the user's
   std::string config_digest;      ///< of the user's config.json
+  std::string layer;              ///< directory of its writable layer, removed with the record; empty: none
   std::string log_path;           ///< empty: output is not logged (attached, or --console-socket)
   std::string created;            ///< RFC 3339 UTC
   std::vector<std::string> gpus;  ///< what its configuration names of GPUs: device paths, CDI names
@@ -51,7 +52,7 @@ class Records {
   std::vector<Record> all() const;
   /// Those of that id, whatever their runtime and root.
   std::vector<Record> of_id(const std::string& id) const;
-  /// Removes the directory; nothing happens when there is none.
+  /// Removes the directory and the container's writable layer; nothing happens when there is none.
   void remove(const Record& record) const;
 
   std::optional<ExitRecord> exit(const Record& record) const;

@@ -81,6 +81,8 @@ void check_types(const json& spec) {
   wants_terminal(spec);
   makes_network_namespace(spec);
   bind_mounts(spec);
+  spec_mounts(spec);
+  spec_namespaces(spec);
   for (const char* type : {"pid", "network"})
     if (const json* entry = namespace_of(spec, type)) entry->value("path", "");
   json copy = spec;
@@ -138,6 +140,51 @@ bool wants_terminal(const json& spec) {
 bool makes_network_namespace(const json& spec) {
   const json* entry = namespace_of(spec, "network");
   return entry != nullptr && entry->value("path", "").empty();
+}
+
+std::vector<SpecMount> spec_mounts(const json& spec) {
+  std::vector<SpecMount> mounts;
+  for (const json& mount : spec.value("mounts", json::array())) {
+    SpecMount one{.destination = mount.value("destination", ""),
+                  .type = mount.value("type", ""),
+                  .source = mount.value("source", ""),
+                  .propagation = {},
+                  .bind = is_bind(mount)};
+    for (const json& option : mount.value("options", json::array()))
+      for (const char* word : {"shared", "slave", "private", "unbindable"})
+        if (option == word || option == std::string("r") + word) one.propagation = option;
+    mounts.push_back(std::move(one));
+  }
+  return mounts;
+}
+
+std::map<std::string, std::string> spec_namespaces(const json& spec) {
+  std::map<std::string, std::string> namespaces;
+  if (!spec.contains("linux")) return namespaces;
+  for (const json& one : spec["linux"].value("namespaces", json::array()))
+    namespaces[one.value("type", "")] = one.value("path", "");
+  return namespaces;
+}
+
+std::string kind_of_path(const fs::path& path) {
+  std::error_code error;
+  switch (fs::status(path, error).type()) {
+    case fs::file_type::not_found:
+    case fs::file_type::none:
+    case fs::file_type::unknown:
+      return "";
+    case fs::file_type::directory:
+      return "dir";
+    case fs::file_type::socket:
+      return "socket";
+    case fs::file_type::fifo:
+      return "fifo";
+    case fs::file_type::block:
+    case fs::file_type::character:
+      return "device";
+    default:
+      return "file";
+  }
 }
 
 std::vector<BindMount> bind_mounts(const json& spec) {

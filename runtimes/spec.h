@@ -1,6 +1,7 @@
 // The OCI runtime specification's config.json: reading it, and preparing our copy of it for a runtime.
 #pragma once
 #include <filesystem>
+#include <map>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
@@ -34,6 +35,18 @@ nlohmann::json prepare_spec(nlohmann::json spec, const std::filesystem::path& bu
 bool wants_terminal(const nlohmann::json& spec);
 /// A network namespace that the runtime makes anew (no path): runc cannot restore connections into it.
 bool makes_network_namespace(const nlohmann::json& spec);
+
+/// A mount of the specification, as runtimes read it.
+struct SpecMount {
+  std::string destination, type, source;
+  std::string propagation;  ///< private, rslave, ...; empty: the default
+  bool bind = false;
+};
+std::vector<SpecMount> spec_mounts(const nlohmann::json& spec);
+/// Its namespaces: type to path, which is empty for one that the runtime makes.
+std::map<std::string, std::string> spec_namespaces(const nlohmann::json& spec);
+/// "dir", "file", "socket", "device" or "fifo"; empty when there is nothing.
+std::string kind_of_path(const std::filesystem::path& path);
 
 struct BindMount {
   std::string source, destination;

@@ -269,8 +269,42 @@ names() { ckpt -q images list "$@" | paste -sd' '; }
   ends 0
   same "$output" "$(ckpt -q images list d)"
 }
+@test "inspect: wrong use, what is no image, and one that says nothing of processes" {
+  run_container c
+  take 1
+  refuses 2 usage "name one checkpoint" -- images inspect
+  refuses 2 usage "name one checkpoint" -- images inspect c@latest c@latest
+  refuses 2 usage "names a container, not a checkpoint" -- images inspect c
+  refuses 4 not-found "there is no checkpoint 'c@1999'" -- images inspect c@1999
+  refuses 4 not-found "there is no image directory" -- images inspect "$T/nosuch/"
+  mkdir "$T/empty"
+  refuses 7 image-invalid "holds no complete image" -- images inspect "$T/empty"
+  forget_calls
+  go --json images inspect c@latest
+  ends 0
+  same "${TAKEN[0]}" "$(jq -r .name <<<"$output")"
+  same '["bytes","contents","files","manifest","name","not_decoded","path"]' "$(jq -c keys <<<"$output")"
+  same '["mounts","open_files","processes","shared_memory","sockets"]' "$(jq -c '.contents | keys' <<<"$output")"
+  same null "$(jq .manifest.files <<<"$output")"
+  same "" "$(verbs)"
+}
+@test "inspect: names in a hostile image do not reach the terminal as they are" {
+  local images=$T/hostile
+  mkdir "$images"
+  : >"$images/inventory.img"
+  # pstree_entry of pid 1; its core_entry with a name of an escape, a line feed and a letter
+  printf 'mm%06d\4\0\0\0\10\1\20\0' 0 >"$images/pstree.img"
+  printf 'mm%06d\7\0\0\0\32\5\62\3\33\nx' 0 >"$images/core-1.img"
+  go images inspect "$images"
+  ends 0
+  holds "$output" "??x"
+  go --json images inspect "$images"
+  same '"\u001b\nx"' "$(jq -c '.contents.processes[0].comm' <<<"$output")"
+  printf 'mm%06d\377\377\377\377' 0 >"$images/pstree.img"
+  refuses 7 image-invalid "pstree.img' is damaged" -- images inspect "$images"
+}
 @test "options that belong to another action" {
-  refuses 2 usage "images: 'lst' is not one of list, verify, pin, remove, prune; did you mean 'list'?" -- images lst
+  refuses 2 usage "images: 'lst' is not one of list, inspect, verify, pin, remove, prune; did you mean 'list'?" -- images lst
   refuses 2 usage "--off goes with 'images pin'" -- images list --off
   refuses 2 usage "--force goes with 'images remove'" -- images list --force
   refuses 2 usage "go with 'images prune' and 'images list'" -- images verify --keep-last 1 c@latest

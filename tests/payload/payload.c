@@ -412,6 +412,45 @@ static void append_lines(const char* path, int flags) {
   }
 }
 
+enum { record_size = 64 };
+
+static void make_record(unsigned char record[record_size], unsigned long n) {
+  uint64_t state = n;
+  for (size_t i = 0; i < record_size; i += sizeof(uint64_t)) {
+    uint64_t value = pseudo_random(&state);
+    memcpy(record + i, &value, sizeof value);
+  }
+}
+
+static void expect_record(int fd, unsigned long at, unsigned long n) {
+  unsigned char wanted[record_size], found[record_size];
+  make_record(wanted, n);
+  if (pread(fd, found, sizeof found, (off_t)(at * record_size)) != record_size) broken("read record %lu", at);
+  if (memcmp(wanted, found, sizeof wanted) != 0) broken("record %lu is not of state %lu", at, n);
+}
+
+/* Record 0 is rewritten in place with each state, record N added. Before each step the file must be what
+ * memory says: a restore of memory with another moment's file ends here. */
+static void mode_database(char** args) {
+  int fd = open_or_break(args[0], O_RDWR | O_TRUNC);
+  unsigned char record[record_size];
+  make_record(record, 0);
+  if (pwrite(fd, record, sizeof record, 0) != record_size) broken("write record");
+  for (unsigned long n = 0;; n++) {
+    struct stat now;
+    if (fstat(fd, &now) != 0 || now.st_size != (off_t)((n + 1) * record_size))
+      broken("%ld bytes at state %lu", (long)now.st_size, n);
+    expect_record(fd, 0, n);
+    if (n > 0) expect_record(fd, (n + 1) / 2, (n + 1) / 2);
+    make_record(record, n + 1);
+    if (pwrite(fd, record, sizeof record, (off_t)((n + 1) * record_size)) != record_size)
+      broken("write record");
+    if (pwrite(fd, record, sizeof record, 0) != record_size) broken("write record");
+    publish_number(args[1], n + 1);
+    sleep_ms(tick_ms);
+  }
+}
+
 static void mode_growlog(char** args) {
   append_lines(args[0], O_WRONLY | O_APPEND);
 }
@@ -439,6 +478,8 @@ static const struct mode {
     {"exit", 1, 2, mode_exit, "N [MS]             exit N (after MS)"},
     {"sleep", 0, 0, mode_sleep, "                   for ever"},
     {"spew", 1, 1, mode_spew, "BYTES              on stdout, then exit 0"},
+    {"database", 2, 2, mode_database,
+     "FILE COUNT         a file held open that must agree with memory; count into COUNT"},
     {"growlog", 1, 1, mode_growlog, "FILE               append 'line N', write-only and O_APPEND"},
     {"rewrite", 1, 1, mode_rewrite, "FILE               write 'line N' without O_APPEND, the file held open"},
 };

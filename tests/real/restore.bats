@@ -77,7 +77,7 @@ bare_state() { ckpt --root "$ROOT" --runtime "$KIND" delete "$ID-none"; }
   ckpt checkpoint "$ID"
   at=$(count)
   mv "$DATA" "$DATA.away"
-  ends_with 4 ckpt restore -d "$ID"
+  ends_with 11 ckpt restore -d "$ID"
   says "'$DATA'" "'/data'"
   mv "$DATA.away" "$DATA"
   ckpt restore -d "$ID"

@@ -1,0 +1,53 @@
+// Whether this host can restore an image: compared item by item, before anything is done.
+#pragma once
+#include <filesystem>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+#include "images/store.h"
+#include "runtimes/driver.h"
+
+namespace ckpt {
+
+struct CheckedItem {
+  enum class Verdict {
+    same,
+    differs,  ///< worth knowing, and no obstacle by itself
+    fails,
+  };
+  std::string item;         ///< "cpu", "mount /data"
+  std::string image, host;  ///< what each has; empty: nothing
+  Verdict verdict = Verdict::same;
+  std::string reason = {};  ///< of a verdict that is not `same`, as a sentence
+  std::string hint = {};
+  bool forced = false;  ///< --force makes it `differs`
+};
+
+/// What a restore is about to use; what it was made with is the image's manifest.
+struct RestoreTarget {
+  const Image& image;
+  const Driver& driver;
+  const nlohmann::json& spec;  ///< prepared; root.path is the root file system below a layer of the image's
+  std::string config;          ///< path of the bundle's config.json
+  std::string config_digest;   ///< of the bundle's config.json now
+  std::string criu_version;
+};
+
+/// Reads only. An image without a manifest is compared as far as its own files tell.
+std::vector<CheckedItem> check_host(const RestoreTarget& target);
+
+// Its parts, for tests.
+CheckedItem check_cpu(const MachineFacts& then, const MachineFacts& now);
+CheckedItem check_kernel(const std::string& then, const std::string& now);
+std::vector<CheckedItem> check_mounts(const Manifest& manifest, const nlohmann::json& spec);
+std::vector<CheckedItem> check_files(const std::vector<OpenFileFact>& files, const nlohmann::json& spec,
+                                     const std::map<std::string, std::uint64_t>& layer);
+
+/// Throws Error(host_incompatible) saying all that fails; with `force`, what may be forced is left out.
+void require_compatible(const std::vector<CheckedItem>& items, bool force);
+
+nlohmann::json to_json(const std::vector<CheckedItem>& items);
+std::vector<std::vector<std::string>> to_rows(const std::vector<CheckedItem>& items);
+
+}  // namespace ckpt

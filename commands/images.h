@@ -1,0 +1,20 @@
+// What the actions of `ckpt images` share.
+#pragma once
+#include <cstdint>
+#include <string>
+
+#include "commands/context.h"
+#include "images/store.h"
+
+namespace ckpt {
+
+/// 268.4 MB
+std::string human(std::uint64_t bytes);
+/// ID@TIMESTAMP; for an image with a manifest.
+std::string name_of(const Image& image);
+/// As find_image(), but a bare ID is wrong use.
+Image named_image(const Context& context, const std::string& name);
+/// `images inspect`: what is inside.
+int inspect_image(const Context& context, const std::string& name);
+
+}  // namespace ckpt

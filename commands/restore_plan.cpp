@@ -1,0 +1,208 @@
+// Deciding whether and how an image is restored.
+#include "commands/restore_plan.h"
+
+#include "commands/criu.h"
+#include "gpu/spec_gpus.h"
+#include "gpu/tools.h"
+#include "images/criu_images.h"
+#include "images/digest.h"
+#include "images/layer.h"
+#include "runtimes/fs.h"
+#include "runtimes/ids.h"
+#include "runtimes/json.h"
+#include "runtimes/program.h"
+#include "runtimes/spec.h"
+
+namespace ckpt {
+namespace {
+
+using nlohmann::json;
+
+Image choose_image(const Context& context, const RestoreOptions& o) {
+  if (o.image_path && o.from) throw Error(ErrorCode::usage, "--image-path and --from exclude each other");
+  if (o.image_path) return image_at(*o.image_path);
+  if (o.from) return find_image(context.globals.store, *o.from);
+  if (o.id.empty())
+    throw Error(ErrorCode::usage, "nothing to restore: name a container, --from or --image-path")
+        .with_hint("'ckpt restore ID' takes the newest checkpoint of ID");
+  validate_id(o.id);
+  return find_image(context.globals.store, o.id + "@latest");
+}
+
+/// An image that a runtime made without us: only its files tell whose it is.
+RuntimeKind kind_of_image(const Context& context, const fs::path& images) {
+  if (fs::exists(images / "checkpoint.img")) return RuntimeKind::runsc;
+  if (!fs::exists(images / "inventory.img"))
+    throw Error(ErrorCode::image_invalid,
+                fmt::format("'{}' holds no complete image: neither inventory.img nor checkpoint.img",
+                            images.string()))
+        .with_hint("a dump that failed leaves such a directory; take the checkpoint again");
+  const RuntimeTable* asked = context.globals.runtime ? runtime_named(*context.globals.runtime) : nullptr;
+  return asked != nullptr ? asked->kind : RuntimeKind::runc;
+}
+
+void check_image(const Image& image, bool content) {
+  if (content && !image.manifest)
+    throw Error(ErrorCode::unsupported,
+                fmt::format("'{}' has no manifest of ckpt's to verify it by", image.directory.string()))
+        .with_hint("leave --verify-image out");
+  if (content)
+    check_content(image.directory, *image.manifest);
+  else if (image.manifest)
+    check_sizes(image.directory, *image.manifest);
+  if (fs::exists(image.runtime_images() / "inventory.img")) check_page_sizes(image.runtime_images());
+}
+
+Driver choose_driver(const Context& context, const Image& image) {
+  const RuntimeKind kind =
+      image.manifest ? image.manifest->target.kind : kind_of_image(context, image.runtime_images());
+  const RuntimeTable& table = table_of(kind);
+  if (context.globals.runtime && table.name != *context.globals.runtime)
+    throw Error(ErrorCode::host_incompatible,
+                fmt::format("the image in '{}' was made by {}; {} cannot restore it",
+                            image.directory.string(), table.name, *context.globals.runtime))
+        .with_runtime(std::string(table.name))
+        .with_hint(fmt::format("leave --runtime out, or say --runtime {}", table.name));
+  return context.driver_for_new(kind, image.manifest ? std::optional(image.manifest->target) : std::nullopt);
+}
+
+/// The configuration to restore with: what the container ran with, in the bundle that the user has (now).
+/// Another config.json than the one of the checkpoint restores "successfully" and wrongly (facts 2.4), so the
+/// host's check refuses it.
+json choose_spec(const RestoreOptions& o, const Image& image, RuntimeKind kind, Record& record) {
+  const std::string directory = o.bundle ? *o.bundle : image.manifest ? image.manifest->bundle : ".";
+  const Bundle bundle = read_bundle(directory);
+  record.bundle = bundle.directory.string();
+  record.config_digest = digest_of(bundle.text);
+  const std::string name = (bundle.directory / "config.json").string();
+  json spec = prepare_spec(parse_spec(bundle.text, name), bundle.directory, kind, {});
+  if (!image.manifest) return spec;
+  if (record.config_digest != image.manifest->config_digest) return spec;
+  const auto kept = read_file(image.directory / "spec.dump");
+  if (!kept) return spec;
+  json then = parse_spec(*kept, (image.directory / "spec.dump").string());
+  then["root"]["path"] = spec["root"]["path"];
+  return then;
+}
+
+/// By default the container's own log goes on, when it keeps its name.
+Record new_record(const Context& context, RestoreOptions o, const Image& image, const Driver& driver) {
+  if (o.id.empty() && image.manifest) o.id = image.manifest->id;
+  if (o.id.empty())
+    throw Error(ErrorCode::usage, "the image does not say whose it is; name the container")
+        .with_hint("ckpt restore --image-path DIR ID");
+  validate_id(o.id);
+  Record record = launch_record(context, o, driver.target());
+  const bool same_id = image.manifest && image.manifest->id == o.id;
+  if (!o.log_path && same_id && !image.manifest->log_path.empty()) record.log_path = image.manifest->log_path;
+  return record;
+}
+
+/// What the checkpoint was made with, overridden by what the user says now.
+RestoreOpts replayed(const RestoreOptions& o, const Image& image) {
+  RestoreOpts opts = o.opts;
+  if (!image.manifest) return opts;
+  const CheckpointOpts& then = image.manifest->options;
+  const auto replay = [](auto& now, const auto& before) {
+    if (!now) now = before;
+  };
+  if (!opts.tcp_close.value_or(false)) replay(opts.allow_open_tcp, then.allow_open_tcp);
+  replay(opts.link_remap, then.link_remap);
+  replay(opts.file_locks, then.file_locks);
+  replay(opts.ext_unix_sk, then.ext_unix_sk);
+  replay(opts.shell_job, then.shell_job);
+  replay(opts.manage_cgroups, then.manage_cgroups);
+  replay(opts.ghost_limit, then.ghost_limit);
+  return opts;
+}
+
+/// As it was frozen, unless the user says otherwise.
+GpuImage chosen_gpu(const RestoreOptions& o, const Image& image) {
+  GpuImage gpu = image.manifest ? image.manifest->gpu : GpuImage{};
+  if (o.cuda.strategy != "auto" && !gpu.processes.empty())
+    gpu.strategy = o.cuda.strategy == "off" ? "none" : o.cuda.strategy;
+  return gpu;
+}
+
+/// Without the tool the container would be restored and, as it cannot be thawed, removed again.
+void require_cuda_tool(const Context& context, const Driver& driver, const GpuImage& gpu) {
+  if (gpu.strategy == "none" || !driver.table().shares_host_kernel ||
+      cuda_checkpoint_program(context.globals.cuda_checkpoint))
+    return;
+  throw Error(ErrorCode::unsupported,
+              "the image has CUDA processes, and there is no cuda-checkpoint on this host")
+      .with_hint("install NVIDIA's or ckpt's own; looked in " + search_path());
+}
+
+/// How the image's GPUs go onto this host's, as an item of the check.
+std::string gpu_item(const RestoreOptions& o, const GpuImage& gpu, std::vector<CheckedItem>& host) {
+  try {
+    std::string map = check_gpus(gpu, o.gpu_map);
+    if (gpu.strategy != "none")
+      host.push_back(
+          {.item = "gpu", .image = fmt::format("{} processes", gpu.processes.size()), .host = "fits"});
+    return map;
+  } catch (const Error& error) {
+    if (!o.check || error.code != ErrorCode::host_incompatible) throw;
+    host.push_back({.item = "gpu",
+                    .image = fmt::format("{} processes", gpu.processes.size()),
+                    .host = "does not fit",
+                    .verdict = CheckedItem::Verdict::fails,
+                    .reason = error.message,
+                    .hint = error.hint});
+    return "";
+  }
+}
+
+/// The image's writable layer gets a place of the new container's.
+fs::path put_layer_over(const Context& context, const Image& image, Record& record, json& spec) {
+  if (!image.manifest || !image.manifest->layer) return {};
+  const Layer layer = layer_of(context.globals.store, record.target, record.id);
+  fs::path lower = spec["root"]["path"].get<std::string>();
+  record.layer = layer.home.string();
+  spec["root"]["path"] = layer.merged().string();
+  return lower;
+}
+
+}  // namespace
+
+RestorePlan plan_restore(const Context& context, const RestoreOptions& o) {
+  Image image = choose_image(context, o);
+  check_image(image, o.verify_image.value_or(false));
+  const Driver chosen = choose_driver(context, image);
+  const std::string criu = chosen.table().uses_criu ? context.prober.version(require_criu()) : "";
+  const GpuImage gpu = chosen_gpu(o, image);
+  require_cuda_tool(context, chosen, gpu);
+  Record record = new_record(context, o, image, chosen);
+  json spec = choose_spec(o, image, chosen.target().kind, record);
+  std::vector<CheckedItem> host = check_host({.image = image,
+                                              .driver = chosen,
+                                              .spec = spec,
+                                              .config = (fs::path(record.bundle) / "config.json").string(),
+                                              .config_digest = record.config_digest,
+                                              .criu_version = criu});
+  const std::string device_map = gpu_item(o, gpu, host);
+  if (!o.check) require_compatible(host, o.force.value_or(false));
+  Driver driver = fitted_to_gpus(chosen, spec);
+  record.target = driver.target();
+  record.gpus = named_gpus(gpu_reasons(spec));
+  if (!o.check) require_bind_sources(spec);
+  const fs::path lower = put_layer_over(context, image, record, spec);
+  record.terminal = wants_terminal(spec);
+  record.stdio_pipes = !record.terminal;
+  LaunchFiles files = launch_files(context, record, o.console_socket);
+  RestoreOpts opts = replayed(o, image);
+  const fs::path work_dir = o.work_path ? absolute_path(*o.work_path) : files.home / "work";
+  opts.image_path = image.runtime_images().string();
+  if (driver.table().uses_criu || o.work_path) opts.work_dir = work_dir.string();
+  opts.bundle_path = files.bundle.string();
+  opts.pid_file = files.pid_file.string();
+  opts.detach = true;
+  if (!files.console_socket.empty()) opts.console_socket = files.console_socket;
+  Delivery delivery = restore_delivery(driver.dialect("restore"), opts, record.id);
+  return {std::move(image), std::move(driver),   std::move(record), std::move(spec), std::move(files),
+          std::move(opts),  std::move(delivery), work_dir,          lower,           gpu,
+          device_map,       std::move(host)};
+}
+
+}  // namespace ckpt

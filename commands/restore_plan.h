@@ -1,0 +1,49 @@
+// The look before a restore: which image, runtime, bundle and configuration; whether they go together.
+#pragma once
+#include <chrono>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "commands/compatibility.h"
+#include "commands/gpu.h"
+#include "commands/launching.h"
+#include "images/store.h"
+#include "runtimes/spelling.h"
+
+namespace ckpt {
+
+struct RestoreOptions : LaunchOptions {
+  std::optional<std::string> image_path, from, bundle, work_path;
+  std::vector<std::string> gpu_map;
+  CudaOptions cuda;
+  std::optional<bool> replace, force, verify_image, check, no_verify;
+  std::optional<std::string> probe;
+  std::chrono::milliseconds probe_timeout{30'000};
+  RestoreOpts opts;
+};
+
+/// Everything that is known before anything is changed.
+struct RestorePlan {
+  Image image;
+  Driver driver;
+  Record record;
+  nlohmann::json spec;
+  LaunchFiles files;
+  RestoreOpts opts;
+  Delivery delivery;
+  std::filesystem::path work_dir;
+  std::filesystem::path lower;  ///< below the image's writable layer; empty: it has none
+  GpuImage gpu;                 ///< as it is to be brought back: strategy none for nothing
+  std::string device_map;
+  std::vector<CheckedItem> host;  ///< what this host has against what the image was made with
+};
+
+/// Throws what is wrong before anything is changed; Error(host_incompatible) for what this host lacks, unless
+/// only
+/// --check was asked.
+RestorePlan plan_restore(const Context& context, const RestoreOptions& o);
+
+}  // namespace ckpt

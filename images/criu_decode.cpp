@@ -1,0 +1,104 @@
+// Field numbers are those of CRIU's images/*.proto (4.2; older ones lack some); each decoder names its
+// message.
+#include "images/criu_decode.h"
+
+#include <set>
+
+#include "images/criu_entries.h"
+#include "runtimes/fs.h"
+
+namespace ckpt {
+namespace {
+
+// ---- processes
+
+/// pstree_entry
+ImageProcess to_process(Message entry) {
+  ImageProcess process;
+  std::vector<std::uint64_t> threads;
+  each_field(entry, [&](std::uint64_t field, const Message& m) {
+    if (field == 1) process.pid = to_int(m.value());
+    if (field == 2) process.ppid = to_int(m.value());
+    if (field == 5 && !m.append_to(threads)) throw Damage();
+  });
+  for (const std::uint64_t thread : threads) process.threads.push_back(to_int(thread));
+  return process;
+}
+
+/// core_entry{tc = 3: task_core_entry{comm = 6}}
+std::string comm_of(const fs::path& images, int pid) {
+  std::string comm;
+  each_entry(images / fmt::format("core-{}.img", pid), [&](Message core) {
+    each_field(core, [&](std::uint64_t field, const Message& m) {
+      if (field != 3) return;
+      each_field(m.message(), [&](std::uint64_t inner, const Message& task) {
+        if (inner == 6) comm = task.text();
+      });
+    });
+  });
+  return comm;
+}
+
+// ---- files
+
+/// reg_file_entry
+ImageOpenFile to_open_file(Message entry) {
+  ImageOpenFile file;
+  each_field(entry, [&](std::uint64_t field, const Message& m) {
+    if (field == 1) file.id = static_cast<std::uint32_t>(m.value());
+    if (field == 2) file.flags = static_cast<std::uint32_t>(m.value());
+    if (field == 6) file.path = m.text();
+    if (field == 7) file.mount_id = m.signed_value();
+    if (field == 8) file.size = m.value();
+    if (field == 9) file.external = m.value() != 0;
+    if (field == 10) file.mode = static_cast<std::uint32_t>(m.value());
+  });
+  return file;
+}
+
+/// remap_file_path_entry{orig_id = 1, remap_id = 2, remap_type = 3}: ids of the files with a ghost.
+std::set<std::uint32_t> ghosts_in(const fs::path& images) {
+  constexpr std::uint64_t kGhost = 1, kOldGhost = 1U << 31U;  // before there were types, a bit of remap_id
+  std::set<std::uint32_t> ghosts;
+  each_entry(images / "remap-fpath.img", [&](Message entry) {
+    std::uint64_t id = 0, remap = 0;
+    std::optional<std::uint64_t> type;
+    each_field(entry, [&](std::uint64_t field, const Message& m) {
+      if (field == 1) id = m.value();
+      if (field == 2) remap = m.value();
+      if (field == 3) type = m.value();
+    });
+    if (type ? *type == kGhost : (remap & kOldGhost) != 0) ghosts.insert(static_cast<std::uint32_t>(id));
+  });
+  return ghosts;
+}
+
+}  // namespace
+
+std::vector<ImageProcess> image_processes(const fs::path& images) {
+  std::vector<ImageProcess> processes;
+  constexpr std::size_t kMost = 1U << 16U;
+  std::set<int> pids;  // twice the same one would have its files read twice, and again
+  each_entry(images / "pstree.img", [&](Message entry) {
+    processes.push_back(to_process(entry));
+    if (!pids.insert(processes.back().pid).second || pids.size() > kMost) throw Damage();
+  });
+  for (ImageProcess& process : processes) process.comm = comm_of(images, process.pid);
+  return processes;
+}
+
+std::vector<ImageOpenFile> image_regular_files(const fs::path& images) {
+  std::vector<ImageOpenFile> files;
+  each_entry(images / "files.img", [&](Message entry) {  // file_entry{reg = 3}
+    each_field(entry, [&](std::uint64_t field, const Message& m) {
+      if (field == 3) files.push_back(to_open_file(m.message()));
+    });
+  });
+  // Where older CRIU had them.
+  each_entry(images / "reg-files.img", [&](Message entry) { files.push_back(to_open_file(entry)); });
+  const std::set<std::uint32_t> ghosts = ghosts_in(images);
+  for (ImageOpenFile& file : files) file.ghost = ghosts.contains(file.id);
+  return files;
+}
+
+}  // namespace ckpt

@@ -1,0 +1,128 @@
+// Mounting layers, and the module that packs them.
+#include "images/layer.h"
+
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include <vector>
+
+#include "images/layer/layer_tar.h"
+#include "runtimes/error.h"
+#include "runtimes/fs.h"
+#include "runtimes/json.h"
+#include "runtimes/program.h"
+#include "runtimes/record.h"
+
+namespace ckpt {
+namespace {
+
+using nlohmann::json;
+
+/// In overlayfs' option text a comma ends the option, a colon the directory.
+std::string escaped(const fs::path& path) {
+  std::string out;
+  for (const char c : path.string()) {
+    if (c == '\\' || c == ',' || c == ':') out += '\\';
+    out += c;
+  }
+  return out;
+}
+
+const LayerModule& module() {
+  const auto path = own_helper("libckpt-layer.so");
+  // Never closed: it is needed until the end.
+  void* library = path ? ::dlopen(path->c_str(), RTLD_NOW | RTLD_LOCAL) : nullptr;
+  const void* found = library != nullptr ? ::dlsym(library, "ckpt_layer_module") : nullptr;
+  if (found == nullptr)
+    throw Error(ErrorCode::unsupported,
+                fmt::format("cannot load ckpt's libckpt-layer.so, which saves writable layers: {}",
+                            path ? ::dlerror() : "it is not installed"))
+        .with_hint("install ckpt whole; it belongs into libexec/ckpt");
+  return *static_cast<const LayerModule*>(found);
+}
+
+Fd open_tar(const fs::path& directory) {
+  Fd fd(::open((directory / kLayerTar).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!fd)
+    throw Error(ErrorCode::image_invalid,
+                fmt::format("cannot read '{}': {}", (directory / kLayerTar).string(), errno_text(errno)));
+  return fd;
+}
+
+std::vector<std::string> deleted_files(const fs::path& directory) {
+  const json in = parse_json(read_file(directory / kDeletedFiles, 256U << 20U).value_or("[]"));
+  try {
+    return in.get<std::vector<std::string>>();
+  } catch (const json::exception&) {
+    throw Error(ErrorCode::image_invalid,
+                fmt::format("'{}' is no list of names", (directory / kDeletedFiles).string()));
+  }
+}
+
+}  // namespace
+
+Layer layer_of(const fs::path& store, const Target& target, const std::string& id) {
+  return {absolute_path(store) / "layers" / directory_of_root(target.kind, target.root) / id};
+}
+
+void make_layer(const Layer& layer) {
+  if (const auto failed = remove_tree(layer.home)) throw Error(ErrorCode::runtime_failed, *failed);
+  for (const fs::path& directory : {layer.upper(), layer.work(), layer.merged()})
+    make_private_dirs(directory);
+}
+
+void mount_layer(const Layer& layer, const fs::path& lower) {
+  struct stat root = {};
+  if (::stat(lower.c_str(), &root) == 0) {
+    // The container's root shows the upper directory's owner and mode.
+    (void)::chown(layer.upper().c_str(), root.st_uid, root.st_gid);
+    ::chmod(layer.upper().c_str(), root.st_mode & 07777U);
+  }
+  const std::string options =
+      fmt::format("lowerdir={},upperdir={},workdir={},redirect_dir=off,metacopy=off,index=off",
+                  escaped(lower), escaped(layer.upper()), escaped(layer.work()));
+  if (::mount("overlay", layer.merged().c_str(), "overlay", 0, options.c_str()) == 0 &&
+      ::mount(nullptr, layer.merged().c_str(), nullptr, MS_PRIVATE, nullptr) == 0)
+    return;
+  throw Error(ErrorCode::unsupported, fmt::format("cannot mount an overlay over '{}' at '{}': {}",
+                                                  lower.string(), layer.merged().string(), errno_text(errno)))
+      .with_hint(
+          "the store must be on a file system that overlayfs can write to (ext4, xfs, btrfs, tmpfs); "
+          "name another with --store");
+}
+
+void pack_layer(const Layer& layer, const fs::path& directory) {
+  const Fd tar(::open((directory / kLayerTar).c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!tar)
+    throw Error(ErrorCode::runtime_failed,
+                fmt::format("cannot write '{}': {}", (directory / kLayerTar).string(), errno_text(errno)));
+  std::vector<std::string> deleted;
+  if (const std::string failed = module().pack(layer.upper().string(), tar.get(), deleted); !failed.empty())
+    throw Error(ErrorCode::runtime_failed,
+                fmt::format("the writable layer '{}' cannot be saved: {}", layer.upper().string(), failed));
+  write_file_atomic(directory / kDeletedFiles,
+                    json(deleted).dump(0, ' ', false, json::error_handler_t::strict));
+}
+
+void unpack_layer(const fs::path& directory, const Layer& layer) {
+  const Fd tar = open_tar(directory);
+  const std::string failed = module().unpack(tar.get(), deleted_files(directory), layer.upper().string());
+  if (!failed.empty())
+    throw Error(ErrorCode::image_invalid, fmt::format("the writable layer in '{}' cannot be laid down: {}",
+                                                      directory.string(), failed));
+}
+
+std::map<std::string, std::uint64_t> layer_files(const fs::path& directory) {
+  const Fd tar = open_tar(directory);
+  std::vector<std::pair<std::string, long long>> listed;
+  if (const std::string failed = module().list(tar.get(), listed); !failed.empty())
+    throw Error(ErrorCode::image_invalid,
+                fmt::format("'{}' cannot be read: {}", (directory / kLayerTar).string(), failed));
+  std::map<std::string, std::uint64_t> files;
+  for (const auto& [name, size] : listed) files["/" + name] = static_cast<std::uint64_t>(size);
+  return files;
+}
+
+}  // namespace ckpt

@@ -1,0 +1,284 @@
+// Writing and reading the tar of a writable layer with libarchive.
+#include "images/layer/layer_tar.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <memory>
+#include <string_view>
+#include <utility>
+
+namespace ckpt {
+namespace {
+
+constexpr std::size_t kBlock = 1U << 20U;
+
+template <auto free_it>
+struct Free {
+  template <class T>
+  void operator()(T* object) const {
+    free_it(object);
+  }
+};
+using Reader = std::unique_ptr<archive, Free<archive_read_free>>;
+using Writer = std::unique_ptr<archive, Free<archive_write_free>>;
+using Entry = std::unique_ptr<archive_entry, Free<archive_entry_free>>;
+using LinkResolver = std::unique_ptr<archive_entry_linkresolver, Free<archive_entry_linkresolver_free>>;
+
+/// Ends the operation; its text is the error that is handed back.
+struct Failure {
+  std::string text;
+};
+
+std::string errno_words(int error) {
+  const char* text = strerrordesc_np(error);
+  return text != nullptr ? text : "error " + std::to_string(error);
+}
+
+void require(int status, archive* a, const std::string& what) {
+  if (status >= ARCHIVE_WARN) return;
+  const char* why = archive_error_string(a);
+  throw Failure{what + ": " + (why != nullptr ? why : "unknown error")};
+}
+
+bool is_whiteout(archive_entry* entry) {
+  return archive_entry_filetype(entry) == AE_IFCHR && archive_entry_rdev(entry) == makedev(0, 0);
+}
+
+/// Of overlayfs' own attributes only "opaque" means something in another upper directory.
+void keep_portable_attributes(archive_entry* entry) {
+  struct Attribute {
+    std::string name, value;
+  };
+  std::vector<Attribute> kept;
+  const char* name = nullptr;
+  const void* value = nullptr;
+  std::size_t size = 0;
+  for (archive_entry_xattr_reset(entry); archive_entry_xattr_next(entry, &name, &value, &size) == ARCHIVE_OK;)
+    if (!std::string_view(name).starts_with("trusted.overlay.") ||
+        std::string_view(name) == "trusted.overlay.opaque")
+      kept.push_back({name, std::string(static_cast<const char*>(value), size)});
+  archive_entry_xattr_clear(entry);
+  for (const Attribute& one : kept)
+    archive_entry_xattr_add_entry(entry, one.name.c_str(), one.value.data(), one.value.size());
+}
+
+void write_bytes(archive* out, const char* data, std::size_t size) {
+  while (size > 0) {
+    const la_ssize_t n = archive_write_data(out, data, size);
+    if (n <= 0) require(ARCHIVE_FATAL, out, "cannot write the archive");
+    data += n;
+    size -= static_cast<std::size_t>(n);
+  }
+}
+
+/// The format leaves holes out by itself, but wants to be handed their zeros.
+void copy_content(archive* in, archive* out, std::int64_t size) {
+  static const std::vector<char> zeros(kBlock);
+  std::int64_t done = 0;
+  const auto fill_to = [&](std::int64_t end) {
+    for (; done < end; done += std::min<std::int64_t>(end - done, kBlock))
+      write_bytes(out, zeros.data(), static_cast<std::size_t>(std::min<std::int64_t>(end - done, kBlock)));
+  };
+  const void* data = nullptr;
+  std::size_t length = 0;
+  std::int64_t offset = 0;
+  int status = ARCHIVE_OK;
+  while ((status = archive_read_data_block(in, &data, &length, &offset)) == ARCHIVE_OK) {
+    fill_to(offset);
+    write_bytes(out, static_cast<const char*>(data), length);
+    done += static_cast<std::int64_t>(length);
+  }
+  if (status != ARCHIVE_EOF) require(ARCHIVE_FATAL, in, "cannot read the layer");
+  fill_to(size);
+}
+
+/// "/a/upper/x" -> "x"; the layer's own top is ".".
+std::string name_in_layer(const char* path, const std::string& upper) {
+  const std::string_view rest = std::string_view(path).substr(upper.size());
+  return rest.size() > 1 ? std::string(rest.substr(1)) : ".";
+}
+
+void add_entry(archive* disk, archive* out, archive_entry* entry) {
+  const std::int64_t size = archive_entry_hardlink(entry) != nullptr ? 0 : archive_entry_size(entry);
+  require(archive_write_header(out, entry), out,
+          std::string("cannot add '") + archive_entry_pathname(entry) + "'");
+  if (archive_entry_filetype(entry) == AE_IFREG && size > 0) copy_content(disk, out, size);
+}
+
+Writer tar_writer(int tar) {
+  Writer out(archive_write_new());
+  archive_write_set_format_pax(out.get());
+  archive_write_add_filter_none(out.get());
+  archive_write_set_bytes_per_block(out.get(), static_cast<int>(kBlock));
+  archive_write_set_bytes_in_last_block(out.get(), 1);
+  require(archive_write_open_fd(out.get(), tar), out.get(), "cannot write the archive");
+  return out;
+}
+
+Reader tar_reader(int tar) {
+  Reader in(archive_read_new());
+  archive_read_support_format_tar(in.get());
+  archive_read_support_format_empty(in.get());
+  require(archive_read_open_fd(in.get(), tar, kBlock), in.get(), "cannot read the layer");
+  return in;
+}
+
+void pack_all(const std::string& upper, int tar, std::vector<std::string>& deleted) {
+  const Writer out = tar_writer(tar);
+  const Reader disk(archive_read_disk_new());
+  archive_read_disk_set_symlink_physical(disk.get());
+  archive_read_disk_set_behavior(disk.get(),
+                                 ARCHIVE_READDISK_NO_TRAVERSE_MOUNTS | ARCHIVE_READDISK_NO_FFLAGS);
+  const LinkResolver links(archive_entry_linkresolver_new());
+  archive_entry_linkresolver_set_strategy(links.get(), ARCHIVE_FORMAT_TAR_PAX_INTERCHANGE);
+  require(archive_read_disk_open(disk.get(), upper.c_str()), disk.get(), "cannot read the layer");
+  for (;;) {
+    Entry entry(archive_entry_new2(disk.get()));
+    const int status = archive_read_next_header2(disk.get(), entry.get());
+    if (status == ARCHIVE_EOF) break;
+    require(status, disk.get(), "cannot read the layer");
+    archive_read_disk_descend(disk.get());
+    const std::string name = name_in_layer(archive_entry_pathname(entry.get()), upper);
+    archive_entry_set_pathname(entry.get(), name.c_str());
+    if (is_whiteout(entry.get())) {
+      deleted.push_back("/" + name);
+      continue;
+    }
+    // A bound socket is made anew by CRIU; tar has no such type.
+    if (archive_entry_filetype(entry.get()) == AE_IFSOCK) continue;
+    keep_portable_attributes(entry.get());
+    archive_entry* first = entry.get();
+    archive_entry* spare = nullptr;
+    archive_entry_linkify(links.get(), &first, &spare);
+    add_entry(disk.get(), out.get(), first);
+  }
+  require(archive_write_close(out.get()), out.get(), "cannot write the archive");
+}
+
+/// Makes relative names mean "below the layer" and puts the working directory back.
+class Inside {
+ public:
+  explicit Inside(const std::string& directory) : before_(::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC)) {
+    if (::chdir(directory.c_str()) != 0)
+      throw Failure{"cannot enter '" + directory + "': " + errno_words(errno)};
+  }
+  Inside(const Inside&) = delete;
+  Inside& operator=(const Inside&) = delete;
+  ~Inside() {
+    if (before_ < 0 || ::fchdir(before_) != 0) (void)::chdir("/");
+    if (before_ >= 0) ::close(before_);
+  }
+
+ private:
+  int before_;
+};
+
+/// mknod(2) of 0:0 at "/a/b", entering each directory without following links.
+void make_whiteout(const std::string& name) {
+  int directory = ::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  std::size_t begin = name.find_first_not_of('/');
+  int error = begin == std::string::npos ? EINVAL : 0;
+  while (error == 0) {
+    const std::size_t end = name.find('/', begin);
+    const std::string part = name.substr(begin, end - begin);
+    if (part == "..") error = EINVAL;
+    if (error == 0 && end == std::string::npos &&
+        ::mknodat(directory, part.c_str(), S_IFCHR, makedev(0, 0)) != 0)
+      error = errno;
+    if (error != 0 || end == std::string::npos) break;
+    const int next = ::openat(directory, part.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (next < 0) error = errno;
+    ::close(std::exchange(directory, next));
+    begin = end + 1;
+  }
+  if (directory >= 0) ::close(directory);
+  if (error != 0) throw Failure{"cannot mark '" + name + "' as deleted: " + errno_words(error)};
+}
+
+void require_name_inside(const char* name) {
+  const std::string_view text = name != nullptr ? name : "";
+  if (text.empty() || text.starts_with('/') || text == ".." || text.starts_with("../") ||
+      text.find("/../") != std::string_view::npos || text.ends_with("/.."))
+    throw Failure{"the layer holds the name '" + std::string(text) + "', which leads outside"};
+}
+
+void extract_one(archive* in, archive* disk, archive_entry* entry) {
+  require_name_inside(archive_entry_pathname(entry));
+  if (archive_entry_hardlink(entry) != nullptr) require_name_inside(archive_entry_hardlink(entry));
+  const std::string what = std::string("cannot make '") + archive_entry_pathname(entry) + "'";
+  require(archive_write_header(disk, entry), disk, what);
+  const void* data = nullptr;
+  std::size_t length = 0;
+  std::int64_t offset = 0;
+  int status = ARCHIVE_OK;
+  while (archive_entry_size(entry) > 0 &&
+         (status = archive_read_data_block(in, &data, &length, &offset)) == ARCHIVE_OK)
+    require(static_cast<int>(archive_write_data_block(disk, data, length, offset)), disk, what);
+  if (status != ARCHIVE_OK && status != ARCHIVE_EOF) require(ARCHIVE_FATAL, in, "cannot read the layer");
+  require(archive_write_finish_entry(disk), disk, what);
+}
+
+void unpack_all(int tar, const std::vector<std::string>& deleted, const std::string& upper) {
+  const Reader in = tar_reader(tar);
+  const Inside inside(upper);
+  const Writer disk(archive_write_disk_new());
+  archive_write_disk_set_options(disk.get(), ARCHIVE_EXTRACT_OWNER | ARCHIVE_EXTRACT_PERM |
+                                                 ARCHIVE_EXTRACT_TIME | ARCHIVE_EXTRACT_XATTR |
+                                                 ARCHIVE_EXTRACT_ACL | ARCHIVE_EXTRACT_SECURE_NODOTDOT |
+                                                 ARCHIVE_EXTRACT_SECURE_SYMLINKS);
+  for (archive_entry* entry = nullptr;;) {
+    const int status = archive_read_next_header(in.get(), &entry);
+    if (status == ARCHIVE_EOF) break;
+    require(status, in.get(), "cannot read the layer");
+    extract_one(in.get(), disk.get(), entry);
+  }
+  for (const std::string& name : deleted) make_whiteout(name);
+  // Sets the times of directories, so it comes last.
+  require(archive_write_close(disk.get()), disk.get(), "cannot finish the layer");
+}
+
+void list_all(int tar, std::vector<std::pair<std::string, long long>>& files) {
+  const Reader in = tar_reader(tar);
+  for (archive_entry* entry = nullptr;;) {
+    const int status = archive_read_next_header(in.get(), &entry);
+    if (status == ARCHIVE_EOF) return;
+    require(status, in.get(), "cannot read the layer");
+    files.emplace_back(archive_entry_pathname(entry), archive_entry_size(entry));
+  }
+}
+
+template <class Work>
+std::string text_of_failure(const Work& work) {
+  try {
+    work();
+    return "";
+  } catch (const Failure& failure) {
+    return failure.text;
+  } catch (const std::exception& error) {
+    return error.what();
+  }
+}
+
+std::string pack(const std::string& upper, int tar, std::vector<std::string>& deleted) {
+  return text_of_failure([&] { pack_all(upper, tar, deleted); });
+}
+
+std::string unpack(int tar, const std::vector<std::string>& deleted, const std::string& upper) {
+  return text_of_failure([&] { unpack_all(tar, deleted, upper); });
+}
+
+std::string list(int tar, std::vector<std::pair<std::string, long long>>& files) {
+  return text_of_failure([&] { list_all(tar, files); });
+}
+
+}  // namespace
+}  // namespace ckpt
+
+extern "C" const ckpt::LayerModule ckpt_layer_module = {ckpt::pack, ckpt::unpack, ckpt::list};
