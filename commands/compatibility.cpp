@@ -204,6 +204,7 @@ std::vector<CheckedItem> check_files(const std::vector<OpenFileFact>& files, con
                                     path.string()));
   }
   if (changed.empty()) return {checked};
+  checked.forced = true;
   checked.host = fmt::format("{} changed", changed.size());
   checked.verdict = Verdict::fails;
   checked.reason = fmt::format("files that its processes have open are not as at the checkpoint: {}",

@@ -16,8 +16,9 @@ namespace ckpt {
 struct LaunchOptions {
   std::string id;
   std::optional<bool> detach;
+  std::optional<bool> check;  ///< restore only looks
   std::optional<std::string> pid_file, log_path, console_socket;
-  bool attached() const { return !detach.value_or(false); }
+  bool attached() const { return !detach.value_or(false) && !check.value_or(false); }
 };
 /// Declares all but the id. `default_log` says where output goes when --log-path does not.
 void declare_launch_options(CLI::App& app, LaunchOptions& o, const std::string& default_log);

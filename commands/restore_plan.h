@@ -19,7 +19,7 @@ struct RestoreOptions : LaunchOptions {
   std::optional<std::string> image_path, from, bundle, work_path;
   std::vector<std::string> gpu_map;
   CudaOptions cuda;
-  std::optional<bool> replace, force, verify_image, check, no_verify;
+  std::optional<bool> replace, force, verify_image, no_verify;
   std::optional<std::string> probe;
   std::chrono::milliseconds probe_timeout{30'000};
   RestoreOpts opts;

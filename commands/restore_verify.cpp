@@ -118,27 +118,27 @@ std::vector<CudaStep> bring_gpu_back(const Context& context, const RestorePlan& 
 
 void probe_restored(const RestorePlan& plan, const std::string& command, milliseconds limit) {
   const Clock::time_point end = Clock::now() + limit;
+  const auto left = [&] {
+    return std::max(std::chrono::duration_cast<milliseconds>(end - Clock::now()), milliseconds(1));
+  };
   Argv args = {plan.record.id};
   const auto words = parse_words(command);
   if (words) args.insert(args.end(), words->begin(), words->end());
-  Result result;
+  std::string last = "it did not end";
   do {
     Command probe = plan.driver.command("exec", args);
-    probe.timeout = std::max(std::chrono::duration_cast<milliseconds>(end - Clock::now()), milliseconds(1));
-    result = plan.driver.runner().run(probe);
+    probe.timeout = left();
+    const Result result = plan.driver.runner().run(probe);
     if (result.ok()) return;
     if (result.interrupted) throw interrupted_error(*result.interrupted);
-    if (wait_a_while(std::min(
-            milliseconds(200),
-            std::max(std::chrono::duration_cast<milliseconds>(end - Clock::now()), milliseconds(0)))))
-      throw_if_interrupted();
+    if (result.timed_out) break;
+    const std::string said = last_line(result.err.empty() ? result.out : result.err);
+    last = fmt::format("it {}{}", describe(result.outcome), said.empty() ? "" : ": " + said);
+    if (wait_a_while(std::min(milliseconds(200), left()))) throw_if_interrupted();
   } while (Clock::now() < end);
-  const std::string said = last_line(result.err.empty() ? result.out : result.err);
   throw Error(ErrorCode::verify_failed,
-              fmt::format("'{}' was restored, but its probe '{}' did not succeed within {:.0f} s: it {}{}",
-                          plan.record.id, command, std::chrono::duration<double>(limit).count(),
-                          result.timed_out ? "did not end" : describe(result.outcome),
-                          said.empty() ? "" : ": " + said))
+              fmt::format("'{}' was restored, but its probe '{}' did not succeed within {:g} s: {}",
+                          plan.record.id, command, std::chrono::duration<double>(limit).count(), last))
       .with_runtime(std::string(plan.driver.table().name))
       .with_hint(fmt::format("the container runs on; 'ckpt logs {}' may tell more", plan.record.id));
 }

@@ -36,7 +36,7 @@ make_bundle() {
 {"ociVersion": "1.0.2",
  "process": {"terminal": false, "user": {"uid": 0, "gid": 0}, "args": ["sleep", "1000"], "cwd": "/"},
  "root": {"path": "rootfs"},
- "linux": {"namespaces": [{"type": "pid"}, {"type": "mount"}]}}
+ "linux": {}}
 JSON
 }
 
