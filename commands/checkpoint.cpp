@@ -1,10 +1,12 @@
 // ckpt checkpoint: look first, dump into a staged image, publish it, and only then stop the container.
 #include "commands/checkpoint_dump.h"
 #include "commands/checkpoint_plan.h"
+#include "commands/metrics.h"
 #include "commands/options.h"
 #include "commands/pre_copy.h"
 #include "commands/recovery.h"
 #include "commands/retention.h"
+#include "commands/schedule.h"
 #include "commands/verbs.h"
 #include "runtimes/fs.h"
 #include "runtimes/ids.h"
@@ -24,7 +26,10 @@ struct CheckpointOptions {
   CudaOptions cuda;
   std::string pre_copy;  ///< empty: none
   Retention keep;
-  std::string if_busy = "fail";
+  std::string if_busy = "fail", if_not_running = "fail";
+  std::size_t retries = 0;
+  std::optional<std::chrono::milliseconds> splay;
+  std::optional<std::string> metrics_file;
 };
 
 CLI::Validator pre_copy_rounds() {
@@ -40,19 +45,10 @@ std::chrono::milliseconds patience(const Context& context, const CheckpointOptio
   return o.if_busy == "wait" ? context.timeout_or(seconds(600)).value_or(std::chrono::hours(24)) : seconds(0);
 }
 
-json checkpoint_one(const Context& context, const CheckpointOptions& o, const std::string& id) {
-  const auto begin = Clock::now();
-  Found found = context.find(id);
-  if (!found.held)
-    throw Error(ErrorCode::not_found,
-                fmt::format("container '{}' is gone: {} has it no more", id, found.driver.table().name));
-  std::unique_ptr<ContainerLock> lock;
-  if (!context.globals.dry_run) {
-    lock = std::make_unique<ContainerLock>(context.lock_file(found.driver.target(), id), "checkpoint",
-                                           patience(context, o));
-    recover(context, found.driver, id, *lock);
-  }
-  CheckpointPlan plan = plan_checkpoint(context, o.opts, o.cuda, std::move(found), id);
+/// One try, with an image of its own; for a dry run the commands.
+json attempt(const Context& context, const CheckpointOptions& o, const Found& found, const std::string& id,
+             ContainerLock* lock) {
+  CheckpointPlan plan = plan_checkpoint(context, o.opts, o.cuda, found, id);
   StagedImage image = o.image_path ? StagedImage::at(absolute_path(*o.image_path))
                                    : StagedImage::in_store(context.globals.store, id);
   const fs::path work_dir = o.work_path ? absolute_path(*o.work_path) : image.directory();
@@ -63,22 +59,83 @@ json checkpoint_one(const Context& context, const CheckpointOptions& o, const st
   plan.delivery = checkpoint_delivery(plan.driver().dialect("checkpoint"), plan.opts, id);
   if (!o.pre_copy.empty()) require_pre_copy(context, plan);
   if (!o.pre_copy.empty() && plan.state.status == "running") plan.pre_copy = parse_pre_copy(o.pre_copy);
-  if (context.globals.dry_run) return planned_commands(context, plan, image);
-  json result = Dump(context, plan, image, work_dir).take(*lock);
+  if (lock == nullptr) return planned_commands(context, plan, image);
+  try {
+    return Dump(context, plan, image, work_dir).take(*lock);
+  } catch (const Error& error) {
+    if (image.kept() || fs::exists(image.final_directory() / kManifestName)) throw NoRetryError(error);
+    throw;
+  }
+}
+
+json checkpoint_found(const Context& context, const CheckpointOptions& o, const Found& found,
+                      const std::string& id) {
+  if (!found.held)
+    throw Error(ErrorCode::not_found,
+                fmt::format("container '{}' is gone: {} has it no more", id, found.driver.table().name));
+  if (context.globals.dry_run) return attempt(context, o, found, id, nullptr);
+  ContainerLock lock(context.lock_file(found.driver.target(), id), "checkpoint", patience(context, o));
+  recover(context, found.driver, id, lock);
+  json result = with_retries(context, o.retries, [&] { return attempt(context, o, found, id, &lock); });
   if (o.keep.any()) result["removed"] = prune(context, id, o.keep);
-  result["seconds"]["total"] = std::chrono::duration<double>(Clock::now() - begin).count();
   return result;
 }
 
-/// Each id on its own; the first failure decides the exit status, after all were tried.
-int checkpoint_all(Context& context, const CheckpointOptions& o) {
+json checkpoint_one(const Context& context, const CheckpointOptions& o, const std::string& id) {
+  const auto begin = Clock::now();
+  const Found found = context.find(id);
+  try {
+    json result = checkpoint_found(context, o, found, id);
+    if (!context.globals.dry_run)
+      result["seconds"]["total"] = std::chrono::duration<double>(Clock::now() - begin).count();
+    return result;
+  } catch (Error& error) {
+    if (error.runtime.empty()) error.with_runtime(std::string(found.driver.table().name));
+    throw;
+  }
+}
+
+/// Whether it is one of the failures that the user wants to hear nothing of.
+bool to_be_skipped(const CheckpointOptions& o, const Error& error) {
+  if (error.code == ErrorCode::busy) return o.if_busy == "skip";
+  return o.if_not_running == "skip" &&
+         (error.code == ErrorCode::not_found || dynamic_cast<const NotRunningError*>(&error) != nullptr);
+}
+
+/// A checkpoint that is taken is taken, whether its metrics can be written or not.
+void count(const Context& context, const CheckpointOptions& o,
+           const std::function<void(const MetricsFile&)>& what) {
+  if (!o.metrics_file || context.globals.dry_run) return;
+  try {
+    what(MetricsFile(*o.metrics_file));
+  } catch (const Error& error) {
+    context.out.warn(error.message);
+  }
+}
+
+void check(const CheckpointOptions& o) {
   if (o.ids.size() > 1 && o.image_path)
     throw Error(ErrorCode::usage,
                 "--image-path takes one container; without it each gets its place in the store");
   if (o.keep.any() && o.image_path)
     throw Error(ErrorCode::usage,
-                "--keep-last and --keep-within are for the store, --image-path is outside of it");
+                fmt::format("{} are for the store, --image-path is outside of it", kRetentionOptions));
   for (const std::string& id : o.ids) validate_id(id);
+  if (o.metrics_file) MetricsFile{*o.metrics_file};
+}
+
+void wait_splay(const Context& context, const CheckpointOptions& o) {
+  if (!o.splay || context.globals.dry_run) return;
+  const auto delay = random_below(*o.splay);
+  context.out.detail(
+      fmt::format("--splay: beginning in {:.1f} s", static_cast<double>(delay.count()) / 1000));
+  sleep_or_throw(delay);
+}
+
+/// Each id on its own; the first failure decides the exit status, after all were tried.
+int checkpoint_all(Context& context, const CheckpointOptions& o) {
+  check(o);
+  wait_splay(context, o);
   json results = json::array();
   std::optional<Error> failed;
   for (const std::string& id : o.ids) {
@@ -86,12 +143,14 @@ int checkpoint_all(Context& context, const CheckpointOptions& o) {
       results.push_back(checkpoint_one(context, o, id));
       if (!context.globals.json && !context.globals.dry_run)
         context.out.line(o.image_path ? results.back()["image"] : results.back()["name"]);
+      count(context, o, [&](const MetricsFile& metrics) { metrics.succeeded(results.back()); });
     } catch (const Error& error) {
-      if (error.code == ErrorCode::busy && o.if_busy == "skip") {
+      if (to_be_skipped(o, error)) {
         context.out.detail(error.message);
         if (!context.globals.dry_run) results.push_back({{"id", id}, {"skipped", error.message}});
         continue;
       }
+      count(context, o, [&](const MetricsFile& metrics) { metrics.failed(id, error); });
       if (failed)
         failed->message += "; " + error.message;
       else
@@ -142,6 +201,22 @@ Action declare_checkpoint(CLI::App& app) {
   declare_retention(app, o->keep);
   app.add_option("--if-busy", o->if_busy, "when another ckpt works on it")
       ->check(one_of({"fail", "wait", "skip"}));
+  app.add_option("--if-not-running", o->if_not_running, "when it does not exist or does not run")
+      ->check(one_of({"fail", "skip"}));
+  app.add_option("--retries", o->retries, "try again up to N times when the runtime or CRIU fails")
+      ->check(CLI::Validator(
+          [](std::string& value) {
+            const bool good = !value.empty() && value.size() < 3 &&
+                              value.find_first_not_of("0123456789") == std::string::npos;
+            return good ? "" : "'" + value + "' is not a number from 0 to 99";
+          },
+          "N"));
+  app.add_option_function<std::string>(
+         "--splay", [o](const std::string& value) { o->splay = parse_duration(value); },
+         "begin after a random part of it")
+      ->check(duration());
+  app.add_option("--metrics-file", o->metrics_file, "write metrics there, for Prometheus' node exporter")
+      ->type_name("FILE");
   app.add_option("ID", o->ids, "containers to checkpoint")->required();
   return [o](Context& context) { return checkpoint_all(context, *o); };
 }

@@ -6,6 +6,7 @@
 
 #include "commands/criu.h"
 #include "commands/pre_copy.h"
+#include "commands/schedule.h"
 #include "gpu/holders.h"
 #include "runtimes/fs.h"
 #include "runtimes/json.h"
@@ -18,9 +19,10 @@ using std::chrono::seconds;
 
 void require_checkpointable(const ContainerState& state) {
   if (state.status == "running" || state.status == "paused") return;
-  throw Error(ErrorCode::conflict, fmt::format("container '{}' is {}; only a running one can be checkpointed",
-                                               state.id, state.status))
-      .with_hint(state.status == "created" ? "start it first" : "there is no process to save");
+  throw NotRunningError(
+      Error(ErrorCode::conflict, fmt::format("container '{}' is {}; only a running one can be checkpointed",
+                                             state.id, state.status))
+          .with_hint(state.status == "created" ? "start it first" : "there is no process to save"));
 }
 
 [[noreturn]] void refuse(const CheckpointPlan& plan, const std::string& why, const std::string& hint) {

@@ -2,6 +2,8 @@
 // which is in images_inspect.cpp.
 #include "commands/images.h"
 
+#include <fmt/ranges.h>
+
 #include <set>
 
 #include "commands/options.h"
@@ -25,11 +27,29 @@ struct ImagesOptions {
 
 // ---- list
 
-json to_json(const StoredImage& image) {
+/// 45s, 12m, 3h, 5d: what fits in a column.
+std::string age_of(const StoredImage& image, std::time_t now) {
+  const auto created = created_at(image);
+  if (!created) return "-";
+  const std::time_t age = std::max<std::time_t>(now - *created, 0);
+  if (age < 60) return fmt::format("{}s", age);
+  if (age < 3600) return fmt::format("{}m", age / 60);
+  constexpr std::time_t kDay = 86400;
+  return age < 2 * kDay ? fmt::format("{}h", age / 3600) : fmt::format("{}d", age / kDay);
+}
+
+/// "newest, pinned", "goes: max-bytes"
+std::string note_of(const Verdict& verdict) {
+  if (!verdict.goes.empty()) return "goes: " + verdict.goes;
+  return verdict.kept.empty() ? "-" : fmt::format("{}", fmt::join(verdict.kept, ", "));
+}
+
+json to_json(const StoredImage& image, const Verdict& verdict) {
   return {{"name", image.name},          {"id", image.id},
           {"path", image.path.string()}, {"created", image.created.empty() ? json() : json(image.created)},
           {"bytes", image.bytes},        {"runtime", image.runtime.empty() ? json() : json(image.runtime)},
-          {"complete", image.complete},  {"pinned", image.pinned}};
+          {"complete", image.complete},  {"pinned", image.pinned},
+          {"kept", verdict.kept},        {"goes", verdict.goes.empty() ? json() : json(verdict.goes)}};
 }
 
 /// Of the containers named, or of all.
@@ -37,31 +57,30 @@ std::vector<StoredImage> chosen(const Context& context, const ImagesOptions& o) 
   for (const std::string& id : o.names) validate_id(id);
   if (o.names.empty()) return stored_images(context.globals.store, std::nullopt);
   std::vector<StoredImage> images;
-  for (const std::string& id : o.names)
+  for (const std::string& id : std::set<std::string>(o.names.begin(), o.names.end()))
     for (StoredImage& image : stored_images(context.globals.store, id)) images.push_back(std::move(image));
   return images;
 }
 
 int list(const Context& context, const ImagesOptions& o) {
   const std::vector<StoredImage> images = chosen(context, o);
-  if (context.globals.json) {
-    json document = json::array();
-    for (const StoredImage& image : images) document.push_back(to_json(image));
-    context.out.document(document);
-    return 0;
-  }
+  const std::time_t now = ::time(nullptr);
+  const Space space = o.keep.min_free ? space_of(context.globals.store) : Space{};
+  const std::vector<Verdict> verdicts = judge(images, o.keep, now, space);
+  json document = json::array();
   std::vector<std::vector<std::string>> rows;
-  for (const StoredImage& image : images) {
-    if (context.globals.quiet)
-      context.out.line(image.name);
-    else
-      rows.push_back({image.name, image.created.empty() ? "-" : image.created, human(image.bytes),
-                      image.runtime.empty() ? "-" : image.runtime,
-                      !image.complete ? "incomplete"
-                      : image.pinned  ? "pinned"
-                                      : "-"});
+  for (std::size_t i = 0; i < images.size(); ++i) {
+    const StoredImage& image = images[i];
+    document.push_back(to_json(image, verdicts[i]));
+    rows.push_back({image.name, age_of(image, now), human(image.bytes),
+                    image.runtime.empty() ? "-" : image.runtime, note_of(verdicts[i])});
   }
-  if (!context.globals.quiet) context.out.table({"NAME", "CREATED", "SIZE", "RUNTIME", "NOTE"}, rows);
+  if (context.globals.json)
+    context.out.document(document);
+  else if (context.globals.quiet)
+    for (const StoredImage& image : images) context.out.line(image.name);
+  else
+    context.out.table({"NAME", "AGE", "SIZE", "RUNTIME", "NOTE"}, rows);
   return 0;
 }
 
@@ -136,37 +155,43 @@ int on_each(const Context& context, const ImagesOptions& o) {
 
 // ---- prune
 
-/// Of one container; for a dry run only the names of the directories.
-std::vector<StoredImage> prune_one(const Context& context, const std::string& id, const Retention& rules) {
-  std::vector<StoredImage> gone = doomed(stored_images(context.globals.store, id), rules, ::time(nullptr));
-  if (context.globals.dry_run) return gone;
-  finish_removals(context.globals.store, id);
-  for (const StoredImage& image : gone) {
-    const auto manifest = read_manifest(image.path);
-    const StoreLock lock(context, manifest ? manifest->target : Target{}, id);
-    remove_image(image.path);
-    if (!context.globals.json) context.out.line(image.name);
-  }
-  return gone;
+/// Under the lock of its container.
+void prune_one(const Context& context, const StoredImage& image) {
+  const auto manifest = read_manifest(image.path);
+  const StoreLock lock(context, manifest ? manifest->target : Target{}, image.id);
+  remove_image(image.path);
 }
 
+/// A container that another ckpt works on does not save the others: its failure is told at the end.
 int prune_store(const Context& context, const ImagesOptions& o) {
   if (!o.keep.any())
     throw Error(ErrorCode::usage, "images prune: nothing says what to keep")
-        .with_hint("--keep-last N, --keep-within 7d");
+        .with_hint("--keep-last N, --keep-within 7d, --max-bytes 10G, --min-free 15%");
   std::set<std::string> ids;
-  for (const StoredImage& image : chosen(context, o)) ids.insert(image.id);
+  if (!context.globals.dry_run)
+    for (const StoredImage& image : chosen(context, o))
+      if (ids.insert(image.id).second) finish_removals(context.globals.store, image.id);
   std::vector<std::string> removed;
   std::vector<Argv> plan;
-  for (const std::string& id : ids)
-    for (const StoredImage& image : prune_one(context, id, o.keep)) {
-      plan.push_back({"rm", "-r", image.path.string()});
-      removed.push_back(image.name);
+  std::optional<Error> failed;
+  for (const StoredImage& image :
+       doomed(chosen(context, o), o.keep, ::time(nullptr), space_of(context.globals.store))) {
+    plan.push_back({"rm", "-r", image.path.string()});
+    if (context.globals.dry_run) continue;
+    try {
+      prune_one(context, image);
+    } catch (const Error& error) {
+      if (!failed) failed = error;
+      continue;
     }
+    removed.push_back(image.name);
+    if (!context.globals.json) context.out.line(image.name);
+  }
   if (context.globals.dry_run)
     context.print_plan(plan);
   else if (context.globals.json)
     context.out.document(removed);
+  if (failed) throw *failed;
   return 0;
 }
 
@@ -176,8 +201,9 @@ int images(Context& context, const ImagesOptions& o) {
     throw Error(ErrorCode::usage, "images: " + wrong);
   if (o.off && o.action != "pin") throw Error(ErrorCode::usage, "--off goes with 'images pin'");
   if (o.force && o.action != "remove") throw Error(ErrorCode::usage, "--force goes with 'images remove'");
-  if (o.keep.any() && o.action != "prune")
-    throw Error(ErrorCode::usage, "--keep-last and --keep-within go with 'images prune'");
+  if (o.keep.any() && o.action != "prune" && o.action != "list")
+    throw Error(ErrorCode::usage,
+                fmt::format("{} go with 'images prune' and 'images list'", kRetentionOptions));
   if (o.action == "list") return list(context, o);
   if (o.action == "prune") return prune_store(context, o);
   if (o.action == "inspect") {

@@ -37,6 +37,14 @@ inline CLI::Validator duration() {
       "DURATION");
 }
 
+inline CLI::Validator size() {
+  return CLI::Validator(
+      [](std::string& value) {
+        return parse_size(value) ? "" : "'" + value + "' is not a size; write 500M, 10G or a number of bytes";
+      },
+      "SIZE");
+}
+
 /// `--flag` into an optional that stays empty when not given.
 inline CLI::Option* add_switch(CLI::App& app, const std::string& names, std::optional<bool>& into,
                                const std::string& text) {

@@ -1,4 +1,4 @@
-// Durations, choices, signals.
+// Durations, sizes, choices, signals.
 #include "commands/parse.h"
 
 #include <fmt/format.h>
@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 
 #include "runtimes/error.h"
 
@@ -34,6 +35,27 @@ std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
                                                       : -1;
   if (factor < 0) return std::nullopt;
   return std::chrono::milliseconds(static_cast<long long>(number * factor));
+}
+
+std::optional<std::uint64_t> parse_size(std::string_view text) {
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || !(number >= 0)) return std::nullopt;
+  const std::string unit = upper(std::string(end, text.data() + text.size()));
+  const std::size_t power = unit.empty() ? 0 : std::string("BKMGTP").find(unit[0]);
+  const std::string rest = unit.substr(std::min<std::size_t>(unit.size(), 1));
+  if (power == std::string::npos || (!rest.empty() && (power == 0 || (rest != "B" && rest != "IB"))))
+    return std::nullopt;
+  const double bytes = number * std::pow(rest == "B" ? 1000.0 : 1024.0, power);
+  if (bytes >= 0x1p63) return std::nullopt;
+  return static_cast<std::uint64_t>(bytes);
+}
+
+std::optional<double> parse_percent(std::string_view text) {
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || std::string_view(end, text.data() + text.size()) != "%") return std::nullopt;
+  return number >= 0 && number <= 100 ? std::optional(number) : std::nullopt;
 }
 
 std::optional<std::vector<std::string>> parse_words(std::string_view text) {

@@ -17,6 +17,20 @@ CLI::Validator count() {
       "N");
 }
 
+CLI::Validator size_or_percent() {
+  return CLI::Validator(
+      [](std::string& value) {
+        return parse_size(value) || parse_percent(value)
+                   ? ""
+                   : "'" + value + "' is neither a size nor a share; write 500M, 10G or 15%";
+      },
+      "SIZE|N%");
+}
+
+FreeGoal free_goal(const std::string& value) {
+  return {.bytes = parse_size(value).value_or(0), .percent = parse_percent(value)};
+}
+
 }  // namespace
 
 void declare_retention(CLI::App& app, Retention& rules) {
@@ -26,12 +40,21 @@ void declare_retention(CLI::App& app, Retention& rules) {
          "--keep-within", [&rules](const std::string& value) { rules.keep_within = parse_duration(value); },
          "keep those that are younger")
       ->check(duration());
+  app.add_option_function<std::string>(
+         "--max-bytes", [&rules](const std::string& value) { rules.max_bytes = parse_size(value); },
+         "remove the oldest until the rest has at most SIZE")
+      ->check(size());
+  app.add_option_function<std::string>(
+         "--min-free", [&rules](const std::string& value) { rules.min_free = free_goal(value); },
+         "remove the oldest until the store's file system has that free")
+      ->check(size_or_percent());
 }
 
 std::vector<std::string> prune(const Context& context, const std::string& id, const Retention& rules) {
   finish_removals(context.globals.store, id);
   std::vector<std::string> removed;
-  for (const StoredImage& image : doomed(stored_images(context.globals.store, id), rules, ::time(nullptr))) {
+  for (const StoredImage& image : doomed(stored_images(context.globals.store, id), rules, ::time(nullptr),
+                                         space_of(context.globals.store))) {
     remove_image(image.path);
     removed.push_back(image.name);
   }

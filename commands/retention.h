@@ -12,10 +12,13 @@ class App;
 
 namespace ckpt {
 
-/// --keep-last and --keep-within.
+/// --keep-last, --keep-within, --max-bytes and --min-free.
 void declare_retention(CLI::App& app, Retention& rules);
 
-/// Removes the checkpoints of `id` that no rule keeps, and returns their names. The container's lock is the
+/// Their names, for messages.
+inline constexpr const char* kRetentionOptions = "--keep-last, --keep-within, --max-bytes and --min-free";
+
+/// Removes the checkpoints of `id` that go by the rules, and returns their names. The container's lock is the
 /// caller's.
 std::vector<std::string> prune(const Context& context, const std::string& id, const Retention& rules);
 

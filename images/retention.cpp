@@ -1,9 +1,13 @@
 // The store's content as a list, and the rules over it.
 #include "images/retention.h"
 
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <limits>
+#include <map>
+#include <numeric>
 
 #include "images/manifest.h"
 #include "images/store.h"
@@ -15,14 +19,6 @@ namespace {
 
 constexpr const char* kPin = "pinned";
 constexpr const char* kRemoved = ".removed-";
-
-/// 2026-11-21T20:48:22Z as seconds since 1970; nullopt for anything else.
-std::optional<std::time_t> seconds_of(const std::string& rfc3339) {
-  std::tm parts = {};
-  const char* end = ::strptime(rfc3339.c_str(), "%Y-%m-%dT%H:%M:%SZ", &parts);
-  if (end == nullptr || *end != '\0') return std::nullopt;
-  return ::timegm(&parts);
-}
 
 StoredImage look_at(const std::string& id, const fs::path& directory) {
   const std::string file = directory.filename().string();
@@ -54,23 +50,106 @@ std::vector<fs::path> directories_in(const fs::path& directory) {
   return found;
 }
 
+/// What the keep rules say of one that `newer` complete ones of its container came after.
+Verdict by_keep_rules(const StoredImage& image, std::size_t newer, const Retention& rules, std::time_t now) {
+  Verdict verdict;
+  const auto keep = [&](bool holds, const char* why) {
+    if (holds) verdict.kept.emplace_back(why);
+  };
+  keep(!image.complete, "incomplete");
+  keep(image.complete && newer == 0, "newest");
+  keep(image.pinned, "pinned");
+  if (!image.complete) return verdict;
+  const auto created = created_at(image);
+  keep(rules.keep_last && newer < *rules.keep_last, "keep-last");
+  keep(rules.keep_within && (!created || std::chrono::seconds(now - *created) < *rules.keep_within),
+       "keep-within");
+  if (rules.keeps() && verdict.kept.empty()) verdict.goes = "not-kept";
+  return verdict;
+}
+
+bool protected_one(const Verdict& verdict) {
+  return std::any_of(verdict.kept.begin(), verdict.kept.end(), [](const std::string& why) {
+    return why == "newest" || why == "pinned" || why == "incomplete";
+  });
+}
+
+/// Their places by age; what has no readable time counts as young.
+std::vector<std::size_t> oldest_first(const std::vector<StoredImage>& images) {
+  std::vector<std::size_t> order(images.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    constexpr std::time_t kYoung = std::numeric_limits<std::time_t>::max();
+    return std::pair(created_at(images[a]).value_or(kYoung), images[a].path.filename()) <
+           std::pair(created_at(images[b]).value_or(kYoung), images[b].path.filename());
+  });
+  return order;
+}
+
+std::uint64_t bytes_of(const FreeGoal& goal, const Space& space) {
+  if (!goal.percent) return goal.bytes;
+  return static_cast<std::uint64_t>(static_cast<double>(space.total) * *goal.percent / 100);
+}
+
+/// The size rules, over what the keep rules left.
+void by_size_rules(const std::vector<StoredImage>& images, const Retention& rules, const Space& space,
+                   std::vector<Verdict>& verdicts) {
+  if (!rules.max_bytes && !rules.min_free) return;
+  std::uint64_t total = 0, free = space.free;
+  for (std::size_t i = 0; i < images.size(); ++i)
+    if (images[i].complete) (verdicts[i].goes.empty() ? total : free) += images[i].bytes;
+  const std::uint64_t wanted = rules.min_free ? bytes_of(*rules.min_free, space) : 0;
+  for (const std::size_t i : oldest_first(images)) {
+    const bool full = rules.max_bytes && total > *rules.max_bytes;
+    if (!full && free >= wanted) return;
+    if (!verdicts[i].goes.empty() || protected_one(verdicts[i])) continue;
+    verdicts[i] = {.kept = {}, .goes = full ? "max-bytes" : "min-free"};
+    total -= images[i].bytes;
+    free += images[i].bytes;
+  }
+}
+
 }  // namespace
 
-std::vector<StoredImage> doomed(const std::vector<StoredImage>& images, const Retention& rules,
-                                std::time_t now) {
-  std::vector<StoredImage> complete;
-  std::copy_if(images.begin(), images.end(), std::back_inserter(complete),
-               [](const StoredImage& image) { return image.complete; });
-  std::vector<StoredImage> gone;
-  for (std::size_t i = 0; i < complete.size(); ++i) {
-    const std::size_t newer = complete.size() - 1 - i;
-    const auto created = seconds_of(complete[i].created);
-    const bool young =
-        rules.keep_within && (!created || std::chrono::seconds(now - *created) < *rules.keep_within);
-    const bool recent = rules.keep_last && newer < *rules.keep_last;
-    if (newer > 0 && !complete[i].pinned && !young && !recent) gone.push_back(complete[i]);
+std::optional<std::time_t> created_at(const StoredImage& image) {
+  std::tm parts = {};
+  const char* end = ::strptime(image.created.c_str(), "%Y-%m-%dT%H:%M:%SZ", &parts);
+  if (end == nullptr || *end != '\0') return std::nullopt;
+  return ::timegm(&parts);
+}
+
+std::vector<Verdict> judge(const std::vector<StoredImage>& images, const Retention& rules, std::time_t now,
+                           const Space& space) {
+  std::vector<Verdict> verdicts(images.size());
+  std::map<std::string, std::size_t> newer;
+  for (std::size_t i = images.size(); i-- > 0;) {
+    verdicts[i] = by_keep_rules(images[i], newer[images[i].id], rules, now);
+    if (images[i].complete) ++newer[images[i].id];
   }
+  by_size_rules(images, rules, space, verdicts);
+  for (Verdict& verdict : verdicts)
+    if (rules.any() && verdict.kept.empty() && verdict.goes.empty()) verdict.kept = {"fits"};
+  return verdicts;
+}
+
+std::vector<StoredImage> doomed(const std::vector<StoredImage>& images, const Retention& rules,
+                                std::time_t now, const Space& space) {
+  const std::vector<Verdict> verdicts = judge(images, rules, now, space);
+  std::vector<StoredImage> gone;
+  for (std::size_t i = 0; i < images.size(); ++i)
+    if (!verdicts[i].goes.empty()) gone.push_back(images[i]);
   return gone;
+}
+
+Space space_of(const fs::path& store) {
+  fs::path there = absolute_path(store);
+  std::error_code error;
+  while (!fs::exists(there, error) && there.has_relative_path()) there = there.parent_path();
+  struct statvfs now = {};
+  if (::statvfs(there.c_str(), &now) != 0)
+    throw Error(ErrorCode::runtime_failed,
+                fmt::format("cannot tell what is free on '{}': {}", there.string(), errno_text(errno)));
+  return {.total = now.f_blocks * now.f_frsize, .free = now.f_bavail * now.f_frsize};
 }
 
 std::vector<StoredImage> stored_images(const fs::path& store, const std::optional<std::string>& id) {

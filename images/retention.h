@@ -22,17 +22,47 @@ struct StoredImage {
   bool pinned = false;
 };
 
+/// `created` as a time; nullopt when it is none.
+std::optional<std::time_t> created_at(const StoredImage& image);
+
+/// A file system's size, and what is free on it.
+struct Space {
+  std::uint64_t total = 0, free = 0;
+};
+
+/// So many bytes, or a share of the file system.
+struct FreeGoal {
+  std::uint64_t bytes = 0;
+  std::optional<double> percent;
+};
+
 struct Retention {
   std::optional<std::size_t> keep_last;
   std::optional<std::chrono::milliseconds> keep_within;
-  bool any() const { return keep_last || keep_within; }
+  std::optional<std::uint64_t> max_bytes;
+  std::optional<FreeGoal> min_free;
+  bool keeps() const { return keep_last || keep_within; }
+  bool any() const { return keeps() || max_bytes || min_free; }
 };
 
-/// Of the complete checkpoints of one container, oldest first, those that no rule keeps. A rule keeps the
-/// newest `keep_last` or what is younger than `keep_within`; the newest one and pinned ones are kept whatever
-/// the rules. Pure.
+/// What the rules say of one checkpoint.
+struct Verdict {
+  std::vector<std::string> kept;  ///< newest, pinned, incomplete, keep-last, keep-within, fits
+  std::string goes;               ///< not-kept, max-bytes, min-free; empty: it stays
+};
+
+/// One verdict for each, in their order. Of one container they stand oldest first. The newest complete one of
+/// each container, pinned and incomplete ones stay whatever the rules. Of the others goes what no keep rule
+/// keeps, and then, oldest first over all containers and whatever the keep rules, what a size rule wants
+/// gone: until all complete ones together have at most `max_bytes`, and until `min_free` is free. Pure.
+std::vector<Verdict> judge(const std::vector<StoredImage>& images, const Retention& rules, std::time_t now,
+                           const Space& space);
+/// Those that go.
 std::vector<StoredImage> doomed(const std::vector<StoredImage>& images, const Retention& rules,
-                                std::time_t now);
+                                std::time_t now, const Space& space = {});
+
+/// Of the file system that `store` is on, or will be. Throws Error(runtime_failed).
+Space space_of(const std::filesystem::path& store);
 
 /// Everything below <store>/checkpoints, or of one container, by id and then oldest first. One that cannot be
 /// read is not complete.

@@ -14,6 +14,7 @@ struct Signature {
   std::string_view text;
   std::string_view meaning;
   std::string_view remedy;
+  bool transient = false;  ///< a checkpoint looks for it and allows for it: it came in between
 };
 
 constexpr std::array kSignatures{
@@ -27,14 +28,14 @@ constexpr std::array kSignatures{
     Signature{"Unexpected rt vDSO area bounds", "this CRIU is too old for this kernel",
               "install a newer CRIU"},
     Signature{"Some file locks are hold", "a process holds a file lock",
-              "pass --file-locks at checkpoint and at restore"},
+              "pass --file-locks at checkpoint and at restore", true},
     Signature{"External socket is used", "a process is connected to a unix socket outside the container",
               "pass --ext-unix-sk for a datagram socket, close a stream socket before"},
     Signature{"Can't dump half of stream unix connection",
               "a process is connected to a unix stream socket outside the container",
               "close the connection before the checkpoint"},
     Signature{"Can't dump ghost file", "a deleted file that is still open is larger than CRIU's ghost-limit",
-              "set ghost-limit in CRIU's configuration"},
+              "set ghost-limit in CRIU's configuration", true},
     Signature{"Can't create link remap", "a deleted file that is still open has another name",
               "pass --link-remap, without --leave-running"},
     Signature{
@@ -95,7 +96,8 @@ bool benign(std::string_view line) {
 Diagnosis diagnose_line(std::string_view line) {
   for (const Signature& signature : kSignatures)
     if (line.find(signature.text) != std::string_view::npos)
-      return {std::string(line), std::string(signature.meaning), std::string(signature.remedy)};
+      return {std::string(line), std::string(signature.meaning), std::string(signature.remedy),
+              signature.transient};
   return {std::string(line), "", ""};
 }
 

@@ -13,6 +13,7 @@ struct Diagnosis {
   std::string cause;    ///< the line as CRIU wrote it
   std::string meaning;  ///< empty: unknown signature
   std::string remedy;
+  bool transient = false;  ///< the same again may work
 };
 
 /// The first `Error (` line that is a cause: benign ones (RLIMIT_NOFILE, cgroupd, ...) and the closing

@@ -105,11 +105,12 @@ bool write_all(int fd, std::string_view data) {
   return true;
 }
 
-void write_file_atomic(const fs::path& path, std::string_view content) {
+void write_file_atomic(const fs::path& path, std::string_view content, mode_t mode) {
   const fs::path beside = path.parent_path() / fmt::format(".{}.{}", path.filename().string(), random_hex(4));
   const Fd fd(::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd) fail("cannot write", path, errno);
-  if (!write_all(fd.get(), content) || ::rename(beside.c_str(), path.c_str()) != 0) {
+  if (!write_all(fd.get(), content) || ::fchmod(fd.get(), mode) != 0 ||
+      ::rename(beside.c_str(), path.c_str()) != 0) {
     const int error = errno;
     ::unlink(beside.c_str());
     fail("cannot write", path, error);

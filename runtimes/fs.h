@@ -43,9 +43,9 @@ Pipe make_pipe();
 std::optional<std::string> read_file(const fs::path& path, std::size_t limit = 16U << 20U);
 /// The last `limit` bytes of the file; empty when it cannot be read.
 std::string read_tail(const fs::path& path, std::size_t limit);
-/// Writes beside, then renames over; mode 0600. Throws Error(runtime_failed) with errno's text; leaves
-/// nothing behind.
-void write_file_atomic(const fs::path& path, std::string_view content);
+/// Writes beside, then renames over; `mode` whatever the umask. Throws Error(runtime_failed) with errno's
+/// text; leaves nothing behind.
+void write_file_atomic(const fs::path& path, std::string_view content, mode_t mode = 0600);
 /// All of `data` to `fd`, whatever write(2) takes at a time; false with errno on failure.
 bool write_all(int fd, std::string_view data);
 /// mkdir -p with mode 0700 for what it makes. Throws Error(runtime_failed).

@@ -11,6 +11,7 @@
 //                        hang, hang-hard   gates that nobody opens
 //                        sigkill     die of it
 //                        fail TEXT   report an error as this runtime does, exit 1
+//                        fail-N TEXT the same the first N times
 //                        say TEXT    on stdout
 //                        flood       100 MB on stderr
 //                        quit        exit 0
@@ -166,6 +167,19 @@ static void flood(void) {
   }
 }
 
+/// How often this has been asked with this verb, with this time.
+static int times(void) {
+  char path[kPath], count[16];
+  form(path, "%s/times", home);
+  mkdir(path, 0700);
+  form(path, "%s/times/%s", home, verb);
+  const char* before = slurp(path);
+  const int now = (before != NULL ? atoi(before) : 0) + 1;
+  snprintf(count, sizeof count, "%d", now);
+  put(path, count);
+  return now;
+}
+
 static void misbehave(const char* what, const char* text) {
   if (is(what, "gate") || is(what, "gate-hard")) gate(is(what, "gate-hard"), 1);
   if (is(what, "hang") || is(what, "hang-hard")) gate(is(what, "hang-hard"), 0);
@@ -173,6 +187,7 @@ static void misbehave(const char* what, const char* text) {
   if (is(what, "flood")) flood();
   if (is(what, "say")) printf("%s\n", text);
   if (is(what, "fail")) fail(text);
+  if (strncmp(what, "fail-", 5) == 0 && times() <= atoi(what + 5)) fail(text);
   if (is(what, "no-image")) no_image = 1;
   if (is(what, "quit")) exit(0);
 }

@@ -13,6 +13,8 @@ take() {
   for ((i = 0; i < $1; i++)); do TAKEN+=("$(ckpt checkpoint --leave-running c)"); done
 }
 directory() { echo "$STORE/checkpoints/c/${1#*@}"; }
+# row NAME: the rest of its line in $output
+row() { awk -v name="$1" '$1 == name { $1 = ""; print substr($0, 2) }' <<<"$output"; }
 names() { ckpt -q images list "$@" | paste -sd' '; }
 
 @test "list: what there is, also what is incomplete" {
@@ -24,10 +26,13 @@ names() { ckpt -q images list "$@" | paste -sd' '; }
   go images list
   ends 0
   same 5 "$(wc -l <<<"$output")"
-  holds "$output" "NAME" "CREATED" "SIZE" "RUNTIME" "${TAKEN[0]}" "c@.half" "incomplete"
+  same "NAME AGE SIZE RUNTIME NOTE" "$(head -n 1 <<<"$output" | xargs)"
+  [[ $(row "${TAKEN[0]}") =~ ^[0-9]+s\ [0-9.]+\ k?B\ runc\ -$ ]]
+  [[ $(row "${TAKEN[1]}") =~ \ newest$ ]]
+  same "- 0 B - incomplete" "$(row c@.half)"
   go --json images list c
   ends 0
-  same '["bytes","complete","created","id","name","path","pinned","runtime"]' "$(jq -c '.[0] | keys' <<<"$output")"
+  same '["bytes","complete","created","goes","id","kept","name","path","pinned","runtime"]' "$(jq -c '.[0] | keys' <<<"$output")"
   same "3 2" "$(jq -r '"\(length) \(map(select(.complete)) | length)"' <<<"$output")"
   same "$(directory "${TAKEN[1]}")" "$(jq -r '.[-1].path' <<<"$output")"
   same "" "$(names nosuch)"
@@ -123,6 +128,97 @@ names() { ckpt -q images list "$@" | paste -sd' '; }
   same "c@.half ${TAKEN[0]} ${TAKEN[4]}" "$(names c)"
   rmdir "$STORE/checkpoints/c/.half"
 }
+@test "list: how old, and with rules which one keeps it or that it goes" {
+  local image days=0
+  run_container c
+  take 4
+  for image in "${TAKEN[@]:0:3}"; do
+    jq --arg when "$(date -ud "-$((3 - days)) days -1 hour" +%FT%TZ)" '.created = $when' "$(directory "$image")/ckpt.json" >"$T/json"
+    cp "$T/json" "$(directory "$image")/ckpt.json"
+    days=$((days + 1))
+  done
+  ckpt images pin "${TAKEN[0]}"
+  go images list c
+  same "3d 2d 25h" "$(for image in "${TAKEN[@]:0:3}"; do row "$image" | cut -d' ' -f1; done | paste -sd' ')"
+  go images list --keep-within 30h c
+  ends 0
+  [[ $(row "${TAKEN[0]}") == *" pinned" ]]
+  [[ $(row "${TAKEN[1]}") == *" goes: not-kept" ]]
+  [[ $(row "${TAKEN[2]}") == *" keep-within" ]]
+  [[ $(row "${TAKEN[3]}") == *" newest, keep-within" ]]
+  go --json images list --keep-last 3 --max-bytes 1 c
+  ends 0
+  same '[["pinned"],[],[],["newest","keep-last"]] [null,"max-bytes","max-bytes",null]' "$(jq -c 'map(.kept), map(.goes)' <<<"$output" | paste -sd' ')"
+  same 4 "$(ckpt -q images list | wc -l)"
+}
+@test "prune --max-bytes: of one container, of those named, of the whole store; a dry run says the same" {
+  local bytes before
+  run_container c
+  run_container d
+  take 3
+  ckpt checkpoint --leave-running d
+  ckpt checkpoint --leave-running d
+  refuses 2 usage "'lots' is not a size" -- images prune --max-bytes lots
+  bytes=$(ckpt --json images list c | jq 'map(.bytes) | add')
+  go images prune --max-bytes "$bytes" c
+  same "" "$output"
+  before=$(ckpt -q images list d)
+  go images prune --max-bytes "$((bytes - 1))" c
+  ends 0
+  same "${TAKEN[0]}" "$output"
+  go images prune --dry-run --max-bytes 1
+  ends 0
+  same "rm -r $(directory "${TAKEN[1]}") rm -r $STORE/checkpoints/d/$(head -n 1 <<<"$before" | cut -d@ -f2)" "$(paste -sd' ' <<<"$output")"
+  same 4 "$(ckpt -q images list | wc -l)"
+  bytes=$(ckpt --json images list | jq 'map(.bytes) | add')
+  go images prune --max-bytes "$((bytes - 1))"
+  same "${TAKEN[1]}" "$output"
+  go images prune --max-bytes 1 c d c
+  same "$(head -n 1 <<<"$before")" "$output"
+  nothing_left
+}
+@test "prune --min-free: what the file system has, in bytes and as a share" {
+  local free
+  mount_small 4m "$T/small"
+  export CKPT_STORE=$T/small
+  run_container c
+  ckpt checkpoint --leave-running c
+  cp -r "$CKPT_STORE/checkpoints/c/"* "$T/copy"
+  head -c 1000000 /dev/zero >"$T/copy/checkpoint/pages-1.img"
+  jq '.files += [{"path": "checkpoint/pages-1.img", "size": 1000000}]' "$T/copy/ckpt.json" >"$T/json"
+  cp "$T/json" "$T/copy/ckpt.json"
+  cp -r "$T/copy" "$CKPT_STORE/checkpoints/c/20260101T000000Z-000000"
+  cp -r "$T/copy" "$CKPT_STORE/checkpoints/c/20260102T000000Z-000000"
+  refuses 2 usage "'101%' is neither a size nor a share" -- images prune --min-free 101%
+  free=$(df --output=avail -B1 "$T/small" | tail -n 1)
+  go images prune --min-free "$free"
+  ends 0
+  same "" "$output"
+  go images prune --min-free "$((free + 1))"
+  ends 0
+  same c@20260101T000000Z-000000 "$output"
+  go images prune --min-free 100%
+  ends 0
+  same c@20260102T000000Z-000000 "$output"
+  same 1 "$(ckpt -q images list | wc -l)"
+}
+@test "prune: a container that another ckpt works on fails, the others are pruned" {
+  run_container c
+  run_container d
+  take 2
+  ckpt checkpoint --leave-running d
+  ckpt checkpoint --leave-running d
+  do_at checkpoint before gate
+  start checkpoint --leave-running c
+  await at_gate checkpoint
+  go images prune --keep-last 1
+  ends 8
+  same "1 d@" "$(wc -l <<<"$output") ${output:0:2}"
+  holds "$stderr" "container 'c' is busy with ckpt checkpoint"
+  open_gate checkpoint
+  finish
+  ends 0
+}
 @test "prune: a dead ckpt's note is left for the next one that works on the container" {
   run_container c
   take 2
@@ -150,11 +246,28 @@ names() { ckpt -q images list "$@" | paste -sd' '; }
   same 2 "$(ckpt -q images list c | wc -l)"
   refuses 2 usage "'0' is not a count" -- checkpoint --keep-last 0 c
   refuses 2 usage "are for the store" -- checkpoint --keep-last 1 --image-path "$T/i" c
+  refuses 2 usage "are for the store" -- checkpoint --max-bytes 1 --image-path "$T/i" c
   go checkpoint --keep-within 0s c
   ends 0
   same 1 "$(ckpt -q images list c | wc -l)"
   go restore -d c
   ends 0
+}
+@test "checkpoint --max-bytes and --min-free: that container's, the newest stays" {
+  run_container c
+  run_container d
+  take 2
+  ckpt checkpoint --leave-running d
+  ckpt checkpoint --leave-running d
+  go --json checkpoint --leave-running --max-bytes 1 c
+  ends 0
+  same "[\"${TAKEN[0]}\",\"${TAKEN[1]}\"]" "$(jq -c .removed <<<"$output")"
+  same "1 2" "$(ckpt -q images list c | wc -l) $(ckpt -q images list d | wc -l)"
+  go checkpoint --leave-running --keep-last 5 --min-free 0 d
+  same 3 "$(ckpt -q images list d | wc -l)"
+  go checkpoint --leave-running --keep-last 5 --min-free 100% d
+  ends 0
+  same "$output" "$(ckpt -q images list d)"
 }
 @test "inspect: wrong use, what is no image, and one that says nothing of processes" {
   run_container c
@@ -194,5 +307,5 @@ names() { ckpt -q images list "$@" | paste -sd' '; }
   refuses 2 usage "images: 'lst' is not one of list, inspect, verify, pin, remove, prune; did you mean 'list'?" -- images lst
   refuses 2 usage "--off goes with 'images pin'" -- images list --off
   refuses 2 usage "--force goes with 'images remove'" -- images list --force
-  refuses 2 usage "go with 'images prune'" -- images list --keep-last 1
+  refuses 2 usage "go with 'images prune' and 'images list'" -- images verify --keep-last 1 c@latest
 }

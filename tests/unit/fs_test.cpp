@@ -66,6 +66,8 @@ TEST_CASE("fs: an atomic write replaces, is private, and leaves nothing beside")
   write_file_atomic(file, "new");
   CHECK(read_file(file) == "new");
   CHECK(mode_of(file) == 0600);
+  write_file_atomic(file, "for all", 0644);
+  CHECK(mode_of(file) == 0644);
   CHECK(entries(dir.path()) == 1);
 }
 
