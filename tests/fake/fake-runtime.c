@@ -15,6 +15,8 @@
 //                        say TEXT    on stdout
 //                        flood       100 MB on stderr
 //                        quit        exit 0
+//   FAKE_DIR/no-dirty-tracking  when there, `criu check` says no
+//   FAKE_DIR/fail-image  a checkpoint into a directory with this in its name fails
 //   FAKE_DIR/exit      when there, a container ends with this status as soon as it runs
 //   FAKE_DIR/holds     devices, one in each line: a container holds null devices of these names open, in a
 //                      mount namespace of its own
@@ -469,6 +471,9 @@ static void do_checkpoint(void) {
   keep_criu_config();
   if (!is(state.status, "running") && !is(state.status, "paused"))
     fail("cannot checkpoint a container that is not running");
+  form(path, "%s/fail-image", home);
+  const char* fails = slurp(path);
+  if (fails != NULL && strstr(image, fails) != NULL) fail("told to fail");
   mkdir(image, 0700);
   form(path, "%.4000s/pages-1.img", image);
   put(path, "memory");
@@ -521,6 +526,13 @@ static int __attribute__((noreturn)) help(const char* of) {
   exit(0);
 }
 
+/// `criu check --feature mem_dirty_track`
+static void check_feature(void) {
+  char path[kPath];
+  form(path, "%s/no-dirty-tracking", home);
+  exit(access(path, F_OK) == 0);
+}
+
 static void version(void) {
   char path[kPath];
   form(path, "%s/version/%s", home, name);
@@ -537,7 +549,8 @@ static int takes_value(const char* flag) {
                                        "--log",         "--log-format",
                                        "--root",        "--platform",
                                        "--format",      "--manage-cgroups-mode",
-                                       "--compression", "--cuda-checkpoint-path"};
+                                       "--compression", "--cuda-checkpoint-path",
+                                       "--parent-path"};
   for (size_t i = 0; i < sizeof kFlags / sizeof *kFlags; ++i)
     if (is(flag, kFlags[i])) return 1;
   return 0;
@@ -587,6 +600,7 @@ int main(int argc, char** argv) {
   argv = flags(argv + 1);
   if (*argv == NULL) help("global");
   verb = *argv++;
+  if (is(name, "criu") && is(verb, "check")) check_feature();
   if (is(verb, "flags")) help("global");
   if (is(verb, "help")) help(*argv != NULL ? *argv : "global");
   argv = flags(argv);

@@ -47,12 +47,36 @@ checkpoint S/.STAMP/checkpoint ../pre-2 false' "$(calls | jq -r 'select(index("c
 
 @test "a round that fails, at each of them, and the container goes on" {
   local round
-  for round in 1 2 3; do
-    run_container c
-    do_at checkpoint before count "$round" fail
+  run_container c
+  for round in pre-1 pre-2 checkpoint; do
+    echo -n "/$round" >"$FAKE_DIR/fail-image"
+    go checkpoint --pre-copy=2 c
+    ends 1
+    says "of 'c' failed" "told to fail"
+    unharmed
+  done
+  rm "$FAKE_DIR/fail-image"
+  ckpt checkpoint --pre-copy=2 c
+}
+
+@test "a signal during a round, and a ckpt that is killed there" {
+  local signal
+  run_container c
+  for signal in INT TERM KILL; do
     behave
-    for ((i = 1; i < round; i++)); do :; done
-    ckpt delete --force c
+    do_at checkpoint before gate
+    start checkpoint --pre-copy c
+    await at_gate checkpoint
+    kill -"$signal" "$BACKGROUND"
+    if [ "$signal" != KILL ]; then open_gate checkpoint; fi
+    finish
+    open_gate checkpoint
+    await fake_gone checkpoint
+    behave
+    if [ "$signal" = KILL ]; then go checkpoint --leave-running --if-busy wait c; fi
+    if [ "$signal" = KILL ]; then ends 0; fi
+    nothing_left
+    is_now c running
   done
 }
 

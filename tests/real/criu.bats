@@ -14,6 +14,21 @@ load helpers
   counts_on
 }
 
+@test "pre-copy where the kernel tracks changed memory, else the reason" {
+  counter
+  environment
+  if "${ENVIRONMENT[@]}" criu check --feature mem_dirty_track 2>/dev/null; then
+    ckpt --json checkpoint --pre-copy=2 "$ID" >"$T/document"
+    [[ $(jq '.pre_dumps | length' "$T/document") -eq 2 ]]
+    ckpt restore -d "$ID"
+  else
+    ends_with 3 ckpt checkpoint --pre-copy "$ID"
+    says "does not track changed memory" CONFIG_MEM_SOFT_DIRTY
+    [[ ! -e $STORE/checkpoints/$ID ]]
+  fi
+  counts_on
+}
+
 @test "processes of exec sessions are warned of" {
   counter
   start_ckpt exec "$ID" -- /bin/sh -c 'echo here >/data/session; exec /bin/busybox sleep 1000'
