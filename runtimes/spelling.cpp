@@ -43,7 +43,7 @@ GivenList given(const CheckpointOpts& o) {
   list.text(Opt::image_path, "--image-path", o.image_path);
   list.text(Opt::work_dir, "--work-path", o.work_dir);
   list.on(Opt::leave_running, "--leave-running", o.leave_running);
-  list.on(Opt::pre_dump, "--pre-copy", o.pre_dump);
+  list.on(Opt::pre_dump, "--pre-dump", o.pre_dump);
   list.text(Opt::parent_path, "--parent-path", o.parent_path);
   list.on(Opt::allow_open_tcp, "--tcp-established", o.allow_open_tcp);
   list.on(Opt::skip_in_flight, "--skip-in-flight", o.skip_in_flight);

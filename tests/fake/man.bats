@@ -16,10 +16,10 @@ verbs() { "$CKPT" --help | awk '/^Commands:/ { on = 1; next } on && NF { print $
 page_of() { echo "$MAN/ckpt${1:+-$1}.1"; }
 
 # The options in a help text, one a line: -b, --bundle
-options_in_help() { "$CKPT" ${1:+"$1"} --help | sed -n 's/^  \(-[^ ]*\).*/\1/p' | tr , '\n' | sort; }
+options_in_help() { "$CKPT" ${1:+"$1"} --help | sed -n 's/^  \(-[^ ]*\).*/\1/p' | sed 's/\[=.*//' | tr , '\n' | sort; }
 
 # The same in a page: its ".It Fl b , -bundle Ar DIR" lines
-options_in_page() { sed -n 's/^\.It Fl //p' "$(page_of "$1")" | sed 's/ \(Ar\|Cm\) .*//' | tr -d ' ' | tr , '\n' | sed 's/^/-/' | sort; }
+options_in_page() { sed -n 's/^\.It Fl //p' "$(page_of "$1")" | sed 's/ \(Ar\|Cm\|Ns Op\) .*//' | tr -d ' ' | tr , '\n' | sed 's/^/-/' | sort; }
 
 # Choices, as in soft|full|strict|ignore
 choices_in_help() { "$CKPT" ${1:+"$1"} --help | grep -o -- ' [a-z-]*|[a-z|-]*' | tr -d ' ' | sort; }
@@ -69,7 +69,7 @@ same() { diff <(echo "$2") <(echo "$3") || { echo "$1: < in the help, > in the p
 
 @test "mandoc finds nothing to complain about" {
   command -v mandoc >/dev/null || skip "no mandoc"
-  run mandoc -T lint -W style "$MAN"/*.1
+  run mandoc -T lint -W style "$MAN"/*.[1-9]
   # Pages of other packages need not be installed here.
   grep -v 'referenced manual not found' <<<"$output" >"$BATS_TEST_TMPDIR/lint" || true
   [ ! -s "$BATS_TEST_TMPDIR/lint" ] || { cat "$BATS_TEST_TMPDIR/lint"; return 1; }
