@@ -412,6 +412,44 @@ static void append_lines(const char* path, int flags) {
   }
 }
 
+static volatile sig_atomic_t asked;
+
+static void ask(int signal) {
+  (void)signal;
+  asked = 1;
+}
+
+static long microseconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * 1000000L + now.tv_nsec / 1000;
+}
+
+/* Ticks each millisecond; on SIGUSR1 says how long the longest time between two ticks was since the last
+ * time. Half of its memory's bits are zero, so that it compresses as text does. */
+static void mode_ticks(char** args) {
+  size_t words = number(args[0]) << 17;
+  uint64_t* memory = malloc(words * sizeof *memory);
+  uint64_t state = 1;
+  if (memory == NULL) broken("malloc");
+  for (size_t i = 0; i < words; i++) memory[i] = pseudo_random(&state) & 0x0f0f0f0f0f0f0f0fU;
+  signal(SIGUSR1, ask);
+  long longest = 0, last = microseconds();
+  for (unsigned long n = 1;;) {
+    nanosleep(&(struct timespec){0, 1000000}, NULL);
+    long now = microseconds();
+    if (now - last > longest) longest = now - last;
+    last = now;
+    if (!asked) continue;
+    char text[64];
+    snprintf(text, sizeof text, "%lu %ld\n", n++, longest);
+    publish(args[1], text);
+    asked = 0;
+    longest = 0;
+    last = microseconds();
+  }
+}
+
 enum { record_size = 64 };
 
 static void make_record(unsigned char record[record_size], unsigned long n) {
@@ -480,6 +518,7 @@ static const struct mode {
     {"spew", 1, 1, mode_spew, "BYTES              on stdout, then exit 0"},
     {"database", 2, 2, mode_database,
      "FILE COUNT         a file held open that must agree with memory; count into COUNT"},
+    {"ticks", 2, 2, mode_ticks, "MB FILE            on SIGUSR1 'N LONGEST', microseconds between two ticks"},
     {"growlog", 1, 1, mode_growlog, "FILE               append 'line N', write-only and O_APPEND"},
     {"rewrite", 1, 1, mode_rewrite, "FILE               write 'line N' without O_APPEND, the file held open"},
 };
