@@ -51,6 +51,28 @@ bool is_whiteout(archive_entry* entry) {
   return archive_entry_filetype(entry) == AE_IFCHR && archive_entry_rdev(entry) == makedev(0, 0);
 }
 
+/// What a JSON list of names can hold.
+bool is_utf8(std::string_view text) {
+  for (std::size_t i = 0; i < text.size();) {
+    const auto lead = static_cast<unsigned char>(text[i++]);
+    const int more = lead < 0x80                   ? 0
+                     : lead >= 0xc2 && lead < 0xe0 ? 1
+                     : (lead & 0xf0U) == 0xe0      ? 2
+                     : lead >= 0xf0 && lead < 0xf5 ? 3
+                                                   : -1;
+    if (more < 0 || i + static_cast<std::size_t>(more) > text.size()) return false;
+    std::uint32_t code = more == 0 ? lead : lead & (0x3fU >> static_cast<unsigned>(more));
+    for (int k = 0; k < more; ++k) {
+      const auto next = static_cast<unsigned char>(text[i++]);
+      if ((next & 0xc0U) != 0x80) return false;
+      code = code << 6U | (next & 0x3fU);
+    }
+    const bool overlong = (more == 2 && code < 0x800) || (more == 3 && code < 0x10000);
+    if (overlong || code > 0x10ffff || (code >= 0xd800 && code < 0xe000)) return false;
+  }
+  return true;
+}
+
 /// Of overlayfs' own attributes only "opaque" means something in another upper directory.
 void keep_portable_attributes(archive_entry* entry) {
   struct Attribute {
@@ -147,7 +169,7 @@ void pack_all(const std::string& upper, int tar, std::vector<std::string>& delet
     archive_read_disk_descend(disk.get());
     const std::string name = name_in_layer(archive_entry_pathname(entry.get()), upper);
     archive_entry_set_pathname(entry.get(), name.c_str());
-    if (is_whiteout(entry.get())) {
+    if (is_whiteout(entry.get()) && is_utf8(name)) {
       deleted.push_back("/" + name);
       continue;
     }

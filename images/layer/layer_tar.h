@@ -9,7 +9,8 @@ namespace ckpt {
 /// What the module gives and takes; errors are text, exceptions do not cross.
 struct LayerModule {
   /// Writes everything below `upper` to the descriptor `tar` (pax: owners, modes, nanoseconds, xattrs, ACLs,
-  /// hard links, holes). Whiteouts of overlayfs (character device 0:0) become names in `deleted`.
+  /// hard links, holes). Whiteouts of overlayfs (character device 0:0) become names in `deleted`, but for
+  /// names that are no UTF-8, which stay what they are.
   std::string (*pack)(const std::string& upper, int tar, std::vector<std::string>& deleted);
   /// The reverse, into the empty directory `upper`. Nothing lands outside of it, whatever the archive says.
   std::string (*unpack)(int tar, const std::vector<std::string>& deleted, const std::string& upper);
