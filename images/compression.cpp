@@ -135,6 +135,7 @@ class Packer {
     const auto most = static_cast<std::size_t>(std::min<std::uint64_t>(chunks_, kMemory / memory_of(level_)));
     on_threads(
         thread_count(most), [this] { work(); }, [this] { stop(); });
+    throw_if_interrupted();
     to_.keep();
     return {from_.size(), written_, digest_.hex()};
   }
@@ -292,6 +293,7 @@ class Unpacker {
     const auto most = static_cast<std::size_t>(std::min<std::uint64_t>(chunks, kMemory / (4 * kChunk)));
     on_threads(
         thread_count(most), [this] { work(); }, [this] { stopped_ = true; });
+    throw_if_interrupted();
     if (frames_.unpacked() != unpacked_) wrong_size(frames_.path(), unpacked_);
     to_.keep();
   }
