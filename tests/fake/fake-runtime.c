@@ -21,9 +21,10 @@
 //   FAKE_DIR/holds     devices, one in each line: a container holds null devices of these names open, in a
 //                      mount namespace of its own
 //   FAKE_DIR/comm      the name that a container's process gives itself once it runs
-//   FAKE_DIR/pages     what a checkpoint writes as the memory; FAKE_DIR/restored gets what a restore was
-//   given FAKE_DIR/restore.log  what a restore writes as CRIU's log FAKE_DIR/criu.conf gets the CRIU
-//   configuration that a checkpoint or restore was given, FAKE_DIR/path its
+//   FAKE_DIR/pages     what a checkpoint writes as the memory
+//   FAKE_DIR/restored  gets the memory that a restore was given
+//   FAKE_DIR/restore.log  what a restore writes as CRIU's log
+//   FAKE_DIR/criu.conf gets the CRIU configuration that a checkpoint or restore was given, FAKE_DIR/path its
 //                      PATH
 //   FAKE_DIR/pids      gets the pid of every container
 #define _GNU_SOURCE
