@@ -234,6 +234,19 @@ status_is() { [ "$(ckpt state "$1" 2>/dev/null | jq -r .status)" = "$2" ]; }
   ckpt restore -d c
   restored_whole
 }
+@test "pre-dumps are compressed and unpacked with the image" {
+  ckpt checkpoint --pre-copy=2 --compression zstd c
+  same "checkpoint pre-1 pre-2" "$(jq -r '.files[] | select(.unpacked).path' "$(image)/ckpt.json" | xargs -n 1 dirname | sort | paste -sd' ')"
+  do_at restore before gate
+  start restore -d c
+  await at_gate restore
+  same "checkpoint pre-1 pre-2" "$(cd "$STORE"/restore/* && echo * )"
+  cmp "$FAKE_DIR/pages" "$STORE"/restore/*/pre-2/pages-1.img
+  open_gate restore
+  finish
+  ends 0
+  nothing_unpacked
+}
 @test "inspect reads compressed files, in memory" {
   ckpt checkpoint --leave-running --compression zstd c
   go --json images inspect c@latest
