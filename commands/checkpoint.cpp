@@ -8,6 +8,7 @@
 #include "commands/retention.h"
 #include "commands/schedule.h"
 #include "commands/verbs.h"
+#include "images/compressed_image.h"
 #include "runtimes/fs.h"
 #include "runtimes/ids.h"
 #include "runtimes/json.h"
@@ -18,6 +19,17 @@ namespace {
 using nlohmann::json;
 using std::chrono::seconds;
 using Clock = std::chrono::steady_clock;
+
+CLI::Validator compression() {
+  const std::vector<std::string> methods = {"none", "flate-best-speed", "zstd", "auto"};
+  return CLI::Validator(
+      [methods](std::string& value) {
+        if (!value.starts_with("zstd:")) return not_one_of(value, methods);
+        return zstd_level(value) ? ""
+                                 : fmt::format("'{}' has no level of zstd's; write zstd:1 to zstd:19", value);
+      },
+      fmt::format("{}", fmt::join(methods, "|")));
+}
 
 struct CheckpointOptions {
   std::vector<std::string> ids;
@@ -120,6 +132,12 @@ void check(const CheckpointOptions& o) {
   if (o.keep.any() && o.image_path)
     throw Error(ErrorCode::usage,
                 fmt::format("{} are for the store, --image-path is outside of it", kRetentionOptions));
+  if (o.image_path && compressed_by_ckpt(o.opts.compression))
+    throw Error(
+        ErrorCode::usage,
+        fmt::format("--compression {} is for the store; with --image-path the runtime's own files are wanted",
+                    *o.opts.compression))
+        .with_hint("leave one of the two out");
   for (const std::string& id : o.ids) validate_id(id);
   if (o.metrics_file) MetricsFile{*o.metrics_file};
 }
@@ -192,8 +210,8 @@ Action declare_checkpoint(CLI::App& app) {
   add_switch(app, "--shell-job", o->opts.shell_job, "allow a terminal of the host as stdio");
   app.add_option("--manage-cgroups-mode", o->opts.manage_cgroups, "what CRIU does with cgroups")
       ->check(one_of({"soft", "full", "strict", "ignore"}));
-  app.add_option("--compression", o->opts.compression, "of runsc's image")
-      ->check(one_of({"none", "flate-best-speed"}));
+  app.add_option("--compression", o->opts.compression, "of the image; zstd:LEVEL with a level of 1 to 19")
+      ->check(compression());
   app.add_flag("--pre-copy{auto}", o->pre_copy, "=N: dump memory while it runs, then only what changed")
       ->check(pre_copy_rounds());
   declare_cuda(app, o->cuda, "how CUDA processes are frozen (default: auto)");

@@ -4,6 +4,7 @@
 #include "commands/criu.h"
 #include "commands/describe.h"
 #include "commands/recovery.h"
+#include "images/compressed_image.h"
 #include "images/criu_images.h"
 #include "images/layer.h"
 #include "runtimes/criu_log.h"
@@ -141,11 +142,28 @@ void Dump::resume() {
   frozen_ = seconds_since(paused_);
 }
 
+/// What is all that is left of its container is published as it is rather than not at all.
+void Dump::compress() {
+  if (!compressed_by_ckpt(plan_.opts.compression)) return;
+  const CompressionChoice choice = choose_compression(*plan_.opts.compression, image_.runtime_images());
+  context_.out.detail(fmt::format("compression: {}{}", choice.text(), choice.why));
+  manifest_.options.compression = choice.text();
+  const std::optional<HoldInterrupts> hold =
+      image_.kept() ? std::optional<HoldInterrupts>(std::in_place) : std::nullopt;
+  try {
+    if (choice.level) compress_image(image_.directory(), image_.images(), *choice.level, manifest_.files);
+  } catch (const Error& error) {
+    if (!image_.kept()) throw;
+    context_.out.warn(fmt::format("'{}' is not compressed: {}", image_.name(), error.message));
+  }
+}
+
 void Dump::publish() {
   const auto begin = Clock::now();
   manifest_ = describe_image(plan_, image_);
   manifest_.pre_dumps = pre_dumps_;
   manifest_.seconds = {{"runtime", runtime_}, {"frozen", frozen_}, {"freeze_gpu", freeze_gpu_}};
+  compress();
   image_.publish(manifest_);
   publish_ = seconds_since(begin);
   undo_.forget();

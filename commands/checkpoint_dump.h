@@ -54,6 +54,7 @@ class Dump {
   void dump();
   void save_layer();
   void resume();
+  void compress();
   void publish();
   void stop_container();
   void delete_published();

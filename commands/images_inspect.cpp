@@ -58,7 +58,8 @@ struct Inspection {
 bool is_criu_image(const fs::path& images) {
   std::error_code error;
   if (fs::exists(images / "inventory.img", error)) return true;
-  if (fs::exists(images / "checkpoint.img", error)) return false;
+  for (const char* name : {"checkpoint.img", "checkpoint.img.zst"})
+    if (fs::exists(images / name, error)) return false;
   throw Error(
       ErrorCode::image_invalid,
       fmt::format("'{}' holds no complete image: neither inventory.img nor checkpoint.img", images.string()))

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "commands/gpu.h"
+#include "images/compressed_image.h"
 #include "images/manifest.h"
 #include "runtimes/fs.h"
 #include "runtimes/json.h"
@@ -18,6 +19,7 @@ std::string note_text(const std::string& verb, const CheckpointNote& note) {
               {"since", now_rfc3339()},
               {"staging", note.staging},
               {"scratch", note.scratch},
+              {"unpacked", note.unpacked},
               {"paused", note.paused},
               {"cuda", note.cuda},
               {"stops", note.stops}}
@@ -47,6 +49,8 @@ void undo_dead(const Context& context, const Driver& driver, const std::string& 
   if (note.value("cuda", false)) thaw_left_frozen(context, driver, id);
   const fs::path scratch = note.value("scratch", "");
   if (scratch.parent_path() == fs::path(context.globals.state_dir) / "tmp") remove_tree(scratch);
+  const fs::path unpacked = note.value("unpacked", "");
+  if (is_unpacking_place(unpacked)) remove_tree(unpacked);
   const fs::path staging = note.value("staging", "");
   const bool unpublished =
       staging.filename().string().starts_with('.') || !fs::exists(staging / kManifestName);

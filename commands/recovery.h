@@ -9,15 +9,17 @@ namespace ckpt {
 
 /// The note that a checkpoint keeps in the lock file while it works.
 struct CheckpointNote {
-  std::string staging;  ///< directory of an unpublished image; empty: none
-  std::string scratch;  ///< directory of small files of that ckpt's
-  bool paused = false;  ///< ckpt paused the container
-  bool cuda = false;    ///< ckpt froze its CUDA processes
-  bool stops = false;   ///< the dump itself stops the container: its image may be all that is left
+  std::string staging;        ///< directory of an unpublished image; empty: none
+  std::string scratch;        ///< directory of small files of that ckpt's
+  std::string unpacked = {};  ///< directory of an image unpacked for a restore
+  bool paused = false;        ///< ckpt paused the container
+  bool cuda = false;          ///< ckpt froze its CUDA processes
+  bool stops = false;         ///< the dump itself stops the container: its image may be all that is left
 };
 std::string note_text(const std::string& verb, const CheckpointNote& note);
 
-/// Resumes what a dead holder of the lock left paused and removes its unpublished image; says so with warn().
+/// Resumes what a dead holder of the lock left paused, removes its unpublished image and what it had
+/// unpacked; says so with warn().
 /// What fails is left to the next holder.
 void recover(const Context& context, const Driver& driver, const std::string& id, ContainerLock& lock);
 

@@ -6,6 +6,7 @@
 #include "commands/restore_verify.h"
 #include "commands/verbs.h"
 #include "gpu/tools.h"
+#include "images/compressed_image.h"
 #include "images/layer.h"
 #include "runtimes/fs.h"
 #include "runtimes/json.h"
@@ -59,6 +60,15 @@ void free_the_id(const Context& context, const RestorePlan& plan, bool replace) 
   remove_by_force(context, plan.driver, id);
 }
 
+/// Before anything else is changed: a damaged image is found here.
+std::unique_ptr<ScopedTree> unpack(const RestorePlan& plan) {
+  auto unpacked = std::make_unique<ScopedTree>(plan.unpacked);
+  if (plan.unpacked.empty()) return unpacked;
+  unpack_image(plan.image, plan.unpacked);
+  check_pages(plan.image, plan.unpacked);
+  return unpacked;
+}
+
 void prepare_files(const RestorePlan& plan) {
   write_bundle(plan.files, plan.spec);
   if (!plan.lower.empty()) {
@@ -72,11 +82,12 @@ void prepare_files(const RestorePlan& plan) {
 }
 
 int restore_detached(const Context& context, const RestoreOptions& o, const RestorePlan& plan,
-                     Clock::time_point begin) {
+                     Clock::time_point begin, std::unique_ptr<ScopedTree> unpacked) {
   const Launch launch = launch_of(context, plan);
   const auto launching = Clock::now();
   const pid_t pid = launch_detached(context, plan.driver, plan.record, launch, o.pid_file);
   const double runtime = std::chrono::duration<double>(Clock::now() - launching).count();
+  unpacked.reset();
   if (!o.no_verify) verify_restored(context, plan);
   const auto thawing = Clock::now();
   const std::vector<CudaStep> steps = bring_gpu_back(context, plan);
@@ -127,18 +138,25 @@ int restore_container(const Context& context, const RestoreOptions& o) {
   auto lock =
       std::make_unique<ContainerLock>(context.lock_file(plan.driver.target(), id), "restore", seconds(0));
   recover(context, plan.driver, id, *lock);
-  free_the_id(context, plan, o.replace.value_or(false));
-  if (plan.gpu.strategy == "manual")
-    lock->note(note_text("restore", {.staging = {}, .scratch = {}, .cuda = true}));
+  const bool replace = o.replace.value_or(false);
+  if (plan.unpacked.empty() || !replace) free_the_id(context, plan, replace);
+  if (plan.gpu.strategy == "manual" || !plan.unpacked.empty())
+    lock->note(note_text("restore", {.staging = {},
+                                     .scratch = {},
+                                     .unpacked = plan.unpacked.string(),
+                                     .cuda = plan.gpu.strategy == "manual"}));
+  auto unpacked = unpack(plan);
+  if (!plan.unpacked.empty() && replace) free_the_id(context, plan, replace);
   try {
     prepare_files(plan);
     if (plan.record.attached)
       return run_to_its_end(context, plan.driver, plan.record, launch_of(context, plan), o.pid_file,
                             std::move(lock), [&] {
+                              unpacked.reset();
                               bring_gpu_back(context, plan);
                               if (o.probe) probe_restored(plan, *o.probe, o.probe_timeout);
                             });
-    return restore_detached(context, o, plan, begin);
+    return restore_detached(context, o, plan, begin, std::move(unpacked));
   } catch (Error& error) {
     keep_log(context, error, id + ".restore.log");
     if (error.code != ErrorCode::verify_failed && !holds(plan.driver.target(), id))

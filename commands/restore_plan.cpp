@@ -4,6 +4,7 @@
 #include "commands/criu.h"
 #include "gpu/spec_gpus.h"
 #include "gpu/tools.h"
+#include "images/compressed_image.h"
 #include "images/criu_images.h"
 #include "images/digest.h"
 #include "images/layer.h"
@@ -50,9 +51,7 @@ void check_image(const Image& image, bool content) {
     check_content(image.directory, *image.manifest);
   else if (image.manifest)
     check_sizes(image.directory, *image.manifest);
-  if (fs::exists(image.runtime_images() / "inventory.img")) check_page_sizes(image.runtime_images());
-  if (image.manifest)
-    for (const PreDump& one : image.manifest->pre_dumps) check_page_sizes(image.directory / one.directory);
+  if (!is_compressed(image)) check_pages(image, image.directory);
 }
 
 Driver choose_driver(const Context& context, const Image& image) {
@@ -168,6 +167,13 @@ fs::path put_layer_over(const Context& context, const Image& image, Record& reco
 
 }  // namespace
 
+void check_pages(const Image& image, const fs::path& directory) {
+  const Image there{directory, image.manifest};
+  if (fs::exists(there.runtime_images() / "inventory.img")) check_page_sizes(there.runtime_images());
+  if (image.manifest)
+    for (const PreDump& one : image.manifest->pre_dumps) check_page_sizes(directory / one.directory);
+}
+
 RestorePlan plan_restore(const Context& context, const RestoreOptions& o) {
   Image image = choose_image(context, o);
   check_image(image, o.verify_image.value_or(false));
@@ -195,16 +201,27 @@ RestorePlan plan_restore(const Context& context, const RestoreOptions& o) {
   LaunchFiles files = launch_files(context, record, o.console_socket);
   RestoreOpts opts = replayed(o, image);
   const fs::path work_dir = o.work_path ? absolute_path(*o.work_path) : files.home / "work";
-  opts.image_path = image.runtime_images().string();
+  const fs::path unpacked = is_compressed(image) ? unpacking_place(context.globals.store) : fs::path();
+  opts.image_path = (unpacked.empty() ? image.runtime_images() : unpacked / image.manifest->images).string();
   if (driver.table().uses_criu || o.work_path) opts.work_dir = work_dir.string();
   opts.bundle_path = files.bundle.string();
   opts.pid_file = files.pid_file.string();
   opts.detach = true;
   if (!files.console_socket.empty()) opts.console_socket = files.console_socket;
   Delivery delivery = restore_delivery(driver.dialect("restore"), opts, record.id);
-  return {std::move(image), std::move(driver),   std::move(record), std::move(spec), std::move(files),
-          std::move(opts),  std::move(delivery), work_dir,          lower,           gpu,
-          device_map,       std::move(host)};
+  return {std::move(image),
+          std::move(driver),
+          std::move(record),
+          std::move(spec),
+          std::move(files),
+          std::move(opts),
+          std::move(delivery),
+          work_dir,
+          lower,
+          gpu,
+          device_map,
+          unpacked,
+          std::move(host)};
 }
 
 }  // namespace ckpt

@@ -38,8 +38,13 @@ struct RestorePlan {
   std::filesystem::path lower;  ///< below the image's writable layer; empty: it has none
   GpuImage gpu;                 ///< as it is to be brought back: strategy none for nothing
   std::string device_map;
-  std::vector<CheckedItem> host;  ///< what this host has against what the image was made with
+  std::filesystem::path unpacked;  ///< where a compressed image is unpacked to; empty: it is not compressed
+  std::vector<CheckedItem> host;   ///< what this host has against what the image was made with
 };
+
+/// Of CRIU's files of the image and its pre-dumps, as they are in `directory`, unpacked. Throws
+/// Error(image_invalid) for one that is cut short.
+void check_pages(const Image& image, const std::filesystem::path& directory);
 
 /// Throws what is wrong before anything is changed; Error(host_incompatible) for what this host lacks, unless
 /// only

@@ -3,6 +3,7 @@
 
 #include <limits>
 
+#include "images/compression.h"
 #include "runtimes/error.h"
 #include "runtimes/fs.h"
 
@@ -13,9 +14,11 @@ void throw_damaged(const fs::path& file, const char* how) {
 
 std::optional<std::string> image_content(const fs::path& file, std::size_t limit) {
   std::error_code error;
-  if (!fs::exists(file, error)) return std::nullopt;
-  if (!fs::is_regular_file(file, error)) throw_damaged(file, "is no regular file");
-  std::optional<std::string> content = read_file(file, limit + 1);
+  const fs::path packed = file.string() + kPackedSuffix;
+  const bool plain = fs::exists(file, error);
+  if (!plain && !fs::exists(packed, error)) return std::nullopt;
+  if (plain && !fs::is_regular_file(file, error)) throw_damaged(file, "is no regular file");
+  std::optional<std::string> content = plain ? read_file(file, limit + 1) : read_packed(packed, limit + 1);
   if (!content) throw_damaged(file, "cannot be read");
   if (content->size() > limit) throw_damaged(file, "is too large to be what its name says");
   return content;

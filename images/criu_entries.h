@@ -18,8 +18,8 @@ struct Bounds {
   std::size_t bytes = 16U << 20U;
   std::size_t entries = 1U << 18U;
 };
-/// nullopt for a file that is not there. Throws Error(image_invalid) for one that cannot be read, is no
-/// regular file, or is larger than `limit`.
+/// nullopt for a file that is not there, also not compressed. Throws Error(image_invalid) for one that cannot
+/// be read, is no regular file, or is larger than `limit`.
 std::optional<std::string> image_content(const std::filesystem::path& file, std::size_t limit);
 /// Throws Damage for what is no pid, descriptor, or other small number.
 int to_int(std::uint64_t value);

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "images/compression.h"
 #include "images/criu_entries.h"
 #include "runtimes/fs.h"
 
@@ -149,9 +150,9 @@ ImageMemory image_memory(const fs::path& images, int pid) {
 std::uint64_t image_shared_memory(const fs::path& images) {
   std::uint64_t bytes = 0;
   for (const fs::directory_entry& entry : fs::directory_iterator(images)) {
-    const std::string name = entry.path().filename().string();
+    const std::string name = without_packed_suffix(entry.path().filename().string());
     if (!name.starts_with("pagemap-shmem-") || !name.ends_with(".img")) continue;
-    for (const PageRun& run : read_runs(entry.path()))
+    for (const PageRun& run : read_runs(images / name))
       if (run.present) bytes += run.end - run.start;
   }
   return bytes;

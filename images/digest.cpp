@@ -27,28 +27,44 @@ constexpr std::size_t kChunk = 1U << 20U;
 
 }  // namespace
 
+struct Digest::State {
+  std::unique_ptr<XXH3_state_t, decltype(&XXH3_freeState)> xxh3{XXH3_createState(), XXH3_freeState};
+};
+
+Digest::Digest() : state_(std::make_unique<State>()) {
+  XXH3_128bits_reset(state_->xxh3.get());
+}
+Digest::~Digest() = default;
+
+void Digest::update(std::string_view data) {
+  XXH3_128bits_update(state_->xxh3.get(), data.data(), data.size());
+}
+
+std::string Digest::hex() const {
+  const XXH128_hash_t hash = XXH3_128bits_digest(state_->xxh3.get());
+  return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
+}
+
 std::string digest_of_file(const fs::path& path) {
   const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   if (!fd) unreadable(path, errno);
-  const std::unique_ptr<XXH3_state_t, decltype(&XXH3_freeState)> state(XXH3_createState(), XXH3_freeState);
-  XXH3_128bits_reset(state.get());
+  Digest digest;
   std::vector<char> chunk(kChunk);
   for (;;) {
     const ssize_t n = ::read(fd.get(), chunk.data(), chunk.size());
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) unreadable(path, errno);
     if (n == 0) break;
-    XXH3_128bits_update(state.get(), chunk.data(), static_cast<std::size_t>(n));
+    digest.update({chunk.data(), static_cast<std::size_t>(n)});
   }
-  const XXH128_hash_t hash = XXH3_128bits_digest(state.get());
-  return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
+  return digest.hex();
 }
 
 void add_digests(const fs::path& directory, std::vector<ImageFile>& files) {
   std::atomic<std::size_t> next{0};
   const auto work = [&] {
     for (std::size_t i = 0; (i = next++) < files.size();)
-      files[i].xxh3 = digest_of_file(directory / files[i].path);
+      if (files[i].xxh3.empty()) files[i].xxh3 = digest_of_file(directory / files[i].path);
   };
   const std::size_t threads =
       std::min<std::size_t>(files.size(), std::max(1U, std::thread::hardware_concurrency()));

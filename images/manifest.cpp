@@ -148,8 +148,10 @@ Manifest from_json(const json& in) {
   m.options = options_from_json(in.at("options"));
   m.seconds = in.at("seconds").get<std::map<std::string, double>>();
   if (in.contains("gpu")) m.gpu = gpu_from_json(in["gpu"]);
-  for (const json& file : in.at("files"))
+  for (const json& file : in.at("files")) {
     m.files.push_back({file.at("path"), file.at("size"), file.value("xxh3", "")});
+    get(file, "unpacked", m.files.back().unpacked);
+  }
   return m;
 }
 
@@ -182,6 +184,7 @@ json manifest_to_json(const Manifest& m) {
   for (const ImageFile& file : m.files) {
     files.push_back({{"path", file.path}, {"size", file.size}});
     if (!file.xxh3.empty()) files.back()["xxh3"] = file.xxh3;
+    put(files.back(), "unpacked", file.unpacked);
   }
   json runtime = {{"name", table_of(m.target.kind).name},
                   {"path", m.target.path},

@@ -19,6 +19,7 @@ struct ImageFile {
   std::string path;  ///< relative to the checkpoint's directory
   std::uint64_t size = 0;
   std::string xxh3 = {};  ///< XXH3-128 of its content, 32 hexadecimal digits; empty: not known
+  std::optional<std::uint64_t> unpacked = {};  ///< bytes of the original of a compressed file
   bool operator==(const ImageFile&) const = default;
 };
 

@@ -30,6 +30,14 @@ void sync_tree(const fs::path& directory) {
   sync_path(directory);
 }
 
+/// What is known of a file already is not looked up again.
+std::vector<ImageFile> with_known(std::vector<ImageFile> files, const std::vector<ImageFile>& known) {
+  for (const ImageFile& one : known)
+    for (ImageFile& file : files)
+      if (file.path == one.path) file = one;
+  return files;
+}
+
 [[noreturn]] void no_such(const std::string& name) {
   throw Error(ErrorCode::not_found, fmt::format("there is no checkpoint '{}'", name))
       .with_hint("name it ID@latest, ID@TIMESTAMP or by its directory");
@@ -102,7 +110,7 @@ void StagedImage::create() {
 
 void StagedImage::publish(Manifest& manifest) {
   make_private(staging_);
-  manifest.files = files_below(staging_);
+  manifest.files = with_known(files_below(staging_), manifest.files);
   // The disk is waited for meanwhile.
   auto digests = std::async(std::launch::async, [&] { add_digests(staging_, manifest.files); });
   sync_tree(staging_);

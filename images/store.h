@@ -39,8 +39,8 @@ class StagedImage {
   std::string name() const;
   /// Makes the directories, 0700. Not called for a dry run.
   void create();
-  /// Fills in the manifest's files with their digests, flushes everything to the disk, writes the manifest
-  /// last, and renames.
+  /// Completes the manifest's files with their digests (those that it has already are taken as they are),
+  /// flushes everything to the disk, writes the manifest last, and renames.
   void publish(Manifest& manifest);
   /// From here on a failure leaves what is there: the dump has stopped the container, it is all that is left
   /// of it.

@@ -21,7 +21,7 @@ struct CheckpointOpts {
   std::optional<bool> ext_unix_sk;
   std::optional<bool> shell_job;
   std::optional<std::string> manage_cgroups;        ///< soft, full, strict, ignore
-  std::optional<std::string> compression;           ///< runsc: none, flate-best-speed
+  std::optional<std::string> compression;           ///< none, flate-best-speed (runsc), zstd[:LEVEL], auto
   std::optional<std::string> cuda_checkpoint_path;  ///< runsc: of cuda-checkpoint, inside the container
   std::optional<std::uint64_t>
       ghost_limit;  ///< bytes; CRIU refuses larger deleted files (its default is 1 MiB)

@@ -13,6 +13,8 @@ OptionTable checkpoint_options() {
       {Opt::image_path, {{How::flag, "--image-path"}}},
       {Opt::work_dir, {{How::flag, "--work-dir"}, {How::flag, "--work-path"}}},
       {Opt::compression, {{How::flag, "--compression"}}, "this runsc has no --compression"},
+      {Opt::no_compression, {{How::flag, "--compression"}}, "this runsc has no --compression"},
+      {Opt::later_compression, {{How::flag, "--compression"}, {How::builtin, "as it likes"}}},
       {Opt::cuda_checkpoint_path, {{How::flag, "--cuda-checkpoint-path"}}, "'--cuda manual' works without"},
       {Opt::leave_running, {{How::flag, "--leave-running"}}},
       {Opt::pre_dump, {}, "gVisor saves all of the memory at once; leave the option out"},

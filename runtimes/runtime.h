@@ -26,7 +26,9 @@ enum class Opt {
   ext_unix_sk,
   shell_job,
   manage_cgroups,
-  compression,
+  compression,        ///< with a method of the runtime's own
+  no_compression,     ///< the user wants none
+  later_compression,  ///< ckpt compresses the image afterwards
   cuda_checkpoint_path,
   ghost_limit,
   criu_timeout,

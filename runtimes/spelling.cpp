@@ -38,6 +38,15 @@ class GivenList {
   std::vector<Given> list_;
 };
 
+/// What ckpt does itself must not be done by the runtime before: it would gain nothing any more.
+void give_compression(GivenList& list, const std::string& method) {
+  const bool ours = method == "auto" || method.starts_with("zstd");
+  list.text(ours               ? Opt::later_compression
+            : method == "none" ? Opt::no_compression
+                               : Opt::compression,
+            "--compression", ours ? "none" : method);
+}
+
 GivenList given(const CheckpointOpts& o) {
   GivenList list;
   list.text(Opt::image_path, "--image-path", o.image_path);
@@ -52,7 +61,7 @@ GivenList given(const CheckpointOpts& o) {
   list.on(Opt::ext_unix_sk, "--ext-unix-sk", o.ext_unix_sk);
   list.on(Opt::shell_job, "--shell-job", o.shell_job);
   list.text(Opt::manage_cgroups, "--manage-cgroups-mode", o.manage_cgroups);
-  list.text(Opt::compression, "--compression", o.compression);
+  if (o.compression) give_compression(list, *o.compression);
   list.text(Opt::cuda_checkpoint_path, "--cuda native", o.cuda_checkpoint_path);
   list.number(Opt::ghost_limit, "ghost-limit", o.ghost_limit);
   if (o.criu_timeout) list.number(Opt::criu_timeout, "timeout", std::optional(o.criu_timeout->count()));
@@ -88,7 +97,9 @@ GivenList given(const RestoreOpts& o) {
 
 /// A mode that the help of the flag does not name is refused by the runtime, after the container was touched.
 bool value_known(const Dialect& dialect, const Spelling& spelling, const Given& option) {
-  if (option.opt != Opt::manage_cgroups && option.opt != Opt::compression) return true;
+  const bool from_a_list = option.opt == Opt::manage_cgroups || option.opt == Opt::compression ||
+                           option.opt == Opt::no_compression || option.opt == Opt::later_compression;
+  if (!from_a_list) return true;
   const std::string& words = dialect.flags.flags.at(std::string(spelling.text));
   const auto part_of_word = [](char c) {
     return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-';

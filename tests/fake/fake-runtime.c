@@ -21,6 +21,8 @@
 //   FAKE_DIR/holds     devices, one in each line: a container holds null devices of these names open, in a
 //                      mount namespace of its own
 //   FAKE_DIR/comm      the name that a container's process gives itself once it runs
+//   FAKE_DIR/pages     what a checkpoint writes as the memory
+//   FAKE_DIR/restored  gets the memory that a restore was given
 //   FAKE_DIR/restore.log  what a restore writes as CRIU's log
 //   FAKE_DIR/criu.conf gets the CRIU configuration that a checkpoint or restore was given, FAKE_DIR/path its
 //                      PATH
@@ -465,6 +467,35 @@ static void keep_criu_config(void) {
   put(path, getenv("PATH") != NULL ? getenv("PATH") : "");
 }
 
+/// FAKE_DIR/pages, if there is one.
+static void copy_pages(const char* to) {
+  static char block[1 << 16];
+  char path[kPath];
+  form(path, "%s/pages", home);
+  const int in = open(path, O_RDONLY | O_CLOEXEC);
+  if (in < 0) return;
+  const int out = open(to, O_WRONLY | O_TRUNC | O_CLOEXEC);
+  for (ssize_t n; (n = read(in, block, sizeof block)) > 0;)
+    if (write(out, block, (size_t)n) != n) fail("cannot write pages");
+  close(in);
+  close(out);
+}
+
+/// The pages that a restore was given, as FAKE_DIR/restored.
+static void keep_restored(void) {
+  static char block[1 << 16];
+  char path[kPath];
+  form(path, "%.4000s/pages-1.img", image);
+  const int in = open(path, O_RDONLY | O_CLOEXEC);
+  if (in < 0) return;
+  form(path, "%s/restored", home);
+  const int out = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  for (ssize_t n; (n = read(in, block, sizeof block)) > 0;)
+    if (write(out, block, (size_t)n) != n) abort();
+  close(in);
+  close(out);
+}
+
 static void do_checkpoint(void) {
   struct state state = need();
   char path[kPath];
@@ -477,6 +508,7 @@ static void do_checkpoint(void) {
   mkdir(image, 0700);
   form(path, "%.4000s/pages-1.img", image);
   put(path, "memory");
+  copy_pages(path);
   form(path, "%.4000s/%s", image, is(name, "runsc") ? "checkpoint.img" : "inventory.img");
   if (!no_image) put(path, "inventory");
   if (work != NULL && !is(name, "runsc")) {
@@ -495,6 +527,7 @@ static void do_restore(void) {
   if (load(id, &state)) fail("container with given ID already exists");
   form(path, "%.4000s/%s", image, is(name, "runsc") ? "checkpoint.img" : "inventory.img");
   if (access(path, R_OK) != 0) fail("no image");
+  keep_restored();
   if (work != NULL && !is(name, "runsc")) {
     form(path, "%s/restore.log", home);
     const char* text = slurp(path);

@@ -225,9 +225,9 @@ status_is() { [ "$(ckpt state "$1" | jq -r .status)" = "$2" ]; }
   runtime=runsc run_container c3
   install_runtime runc 1.1
   forget_calls
-  refuses 3 unsupported "runc 1.1 ('$T/bin/runc') has no way to take --compression none" -- checkpoint --compression none c1
+  refuses 3 unsupported "runc 1.1 ('$T/bin/runc') has no way to take --compression flate-best-speed" -- checkpoint --compression flate-best-speed c1
   refuses 3 unsupported "has no way to take --manage-cgroups-mode ignore" "runc >= 1.2" -- checkpoint --manage-cgroups-mode ignore c1
-  refuses 3 unsupported "crun 1.28 ('$T/bin/crun') has no way to take --compression none" -- checkpoint --compression none c2
+  refuses 3 unsupported "crun 1.28 ('$T/bin/crun') has no way to take --compression flate-best-speed" -- checkpoint --compression flate-best-speed c2
   refuses 3 unsupported "runsc 2026 ('$T/bin/runsc') has no way to take --link-remap" "runc and crun have it" -- checkpoint --link-remap c3
   refuses 3 unsupported "has no way to take --skip-in-flight" -- checkpoint --skip-in-flight c3
   refuses 3 unsupported "--platform is runsc's" -- --runtime runc --platform kvm run -d -b "$BUNDLE" c4

@@ -25,10 +25,13 @@ manifests() { find "$T" -name ckpt.json; }
   run_container c
   ckpt checkpoint --leave-running --file-locks --manage-cgroups-mode soft c
   ckpt checkpoint --leave-running --pre-copy=2 c
+  seq 1 100000 >"$FAKE_DIR/pages"
+  ckpt checkpoint --leave-running --compression zstd c
+  rm "$FAKE_DIR/pages"
   ckpt checkpoint --image-path "$T/image" c
   runtime=runsc run_container s --platform systrap
   ckpt checkpoint s
-  [ "$(manifests | wc -l)" -eq 4 ]
+  [ "$(manifests | wc -l)" -eq 5 ]
   for file in $(manifests); do valid "$file"; done
   jq '.stray = 1' "$T/image/ckpt.json" >"$T/stray.json"
   run ! valid "$T/stray.json"

@@ -53,7 +53,7 @@ plans() {
   refuses 5 conflict "exists already" -- --dry-run restore -d c
   refuses 5 conflict "container 'c' is running" -- --dry-run delete c
   refuses 4 not-found "there is no container" -- --dry-run checkpoint nosuch
-  refuses 3 unsupported "--compression" -- --dry-run checkpoint --compression none c
+  refuses 3 unsupported "--compression" -- --dry-run checkpoint --compression flate-best-speed c
 }
 @test "--dry-run: the printed commands are the ones that are run" {
   local plan

@@ -144,6 +144,8 @@ static void mode_memory(char** args) {
   uint64_t* words = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (words == MAP_FAILED) broken("mmap of %s MB", args[0]);
   fill(words, size / sizeof *words, 1);
+  unsigned long bits = args[2] ? number(args[2]) : 0; /* the fewer, the better it can be compressed */
+  for (size_t i = 0; bits > 0 && i < size / sizeof *words; i++) words[i] %= 1ULL << bits;
   sigset_t wake;
   sigemptyset(&wake);
   sigaddset(&wake, SIGUSR1);
@@ -503,7 +505,8 @@ static const struct mode {
   const char* usage;
 } modes[] = {
     {"counter", 1, 2, mode_counter, "FILE [MS]          count into FILE, 'line N' on stdout"},
-    {"memory", 2, 2, mode_memory, "MB DIGESTFILE      'DIGEST COUNT' each 200 ms and on SIGUSR1"},
+    {"memory", 2, 3, mode_memory,
+     "MB DIGESTFILE [BITS]  'DIGEST COUNT' each 200 ms and on SIGUSR1; BITS of 64 are random"},
     {"threads", 2, 2, mode_threads,
      "N DIR              2 processes of N threads, each counts into DIR/PROCESS.THREAD"},
     {"tcp", 1, 1, mode_tcp, "FILE               numbers echoed over 127.0.0.1; FILE.reconnects if it broke"},

@@ -98,11 +98,19 @@ const std::vector<Row<CheckpointOpts>>& checkpoint_rows() {
       {"--manage-cgroups-mode nonsense", {.manage_cgroups = "nonsense"}, same(refused())},
       {"--compression none",
        {.compression = "none"},
-       criu_or_runsc(refused(), flag("--compression", "none"))},
+       criu_or_runsc(nothing(), flag("--compression", "none"))},
       {"--compression flate-best-speed",
        {.compression = "flate-best-speed"},
        criu_or_runsc(refused(), flag("--compression", "flate-best-speed"))},
-      {"--compression zstd", {.compression = "zstd"}, same(refused())},
+      {"--compression zstd",
+       {.compression = "zstd"},
+       criu_or_runsc(nothing(), flag("--compression", "none"))},
+      {"--compression zstd:9",
+       {.compression = "zstd:9"},
+       criu_or_runsc(nothing(), flag("--compression", "none"))},
+      {"--compression auto",
+       {.compression = "auto"},
+       criu_or_runsc(nothing(), flag("--compression", "none"))},
       {"--compression flate", {.compression = "flate"}, same(refused())},
       {"ghost-limit", {.ghost_limit = 8U << 20U}, criu_or_runsc(line("ghost-limit 8388608"), nothing())},
       {"timeout", {.criu_timeout = std::chrono::seconds(90)}, criu_or_runsc(line("timeout 90"), nothing())},
@@ -404,6 +412,14 @@ TEST_CASE("spelling: a binary without the flag for the images is refused") {
   const Error error = error_of([&] { checkpoint_delivery(dialect, {.image_path = "/i"}, "c1"); });
   CHECK(error.code == ErrorCode::unsupported);
   CHECK(error.message == "runc 0.0 ('/x') has no way to take --image-path /i");
+}
+
+TEST_CASE("spelling: a runsc that cannot be told not to compress") {
+  const Dialect old{runsc_table(), "/x", "0", showing({"--image-path"})};
+  CHECK(checkpoint_delivery(old, {.compression = "zstd:3"}, "c1") == Delivery{{"c1"}, {}});
+  CHECK(checkpoint_delivery(old, {.compression = "auto"}, "c1") == Delivery{{"c1"}, {}});
+  CHECK(error_of([&] { checkpoint_delivery(old, {.compression = "none"}, "c1"); }).message ==
+        "runsc 0 ('/x') has no way to take --compression none");
 }
 
 TEST_CASE("spelling: the help of checkpoint and restore is asked for as each runtime wants it") {
