@@ -91,7 +91,7 @@ debris() {
   find "$STORE" "$STATE" -mindepth 1 -name '.*' ! -path "$STATE/probe/*"
   find "$STATE"/tmp "$STATE"/locks "$STORE/checkpoints" -mindepth 1 -maxdepth 2 ! -path "$STATE/locks/*-*" ! -path "$STORE/*/$ID*"
   find "$STATE/locks" -name '*.lock'
-  find "$STATE/containers" -name stopping.json
+  [[ ! -e $ROOT/$ID ]] || find "$STATE/containers" -name stopping.json
   if [[ -n $OVERLAY && $KIND != runsc && -e $ROOT/$ID ]]; then layers=1; fi
   [[ $(find "$STORE/layers" -mindepth 2 -maxdepth 2 2>/dev/null | wc -l) -eq $layers ]] || find "$STORE/layers" -maxdepth 2
   [[ $(cut -d ' ' -f 5 /proc/self/mountinfo | grep -cF "$STORE/") -eq $layers ]] || grep -F "$STORE/" /proc/self/mountinfo
