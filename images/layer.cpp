@@ -6,6 +6,8 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <vector>
 
 #include "images/layer/layer_tar.h"
@@ -49,6 +51,12 @@ Fd open_tar(const fs::path& directory) {
     throw Error(ErrorCode::image_invalid,
                 fmt::format("cannot read '{}': {}", (directory / kLayerTar).string(), errno_text(errno)));
   return fd;
+}
+
+/// Errors of the disk that is written to, which say nothing against the image.
+bool of_this_host(int error) {
+  constexpr int kOfTheHost[] = {ENOSPC, EDQUOT, EIO, EROFS, ENOMEM, EMFILE, ENFILE};
+  return std::find(std::begin(kOfTheHost), std::end(kOfTheHost), error) != std::end(kOfTheHost);
 }
 
 std::vector<std::string> deleted_files(const fs::path& directory) {
@@ -109,9 +117,11 @@ void pack_layer(const Layer& layer, const fs::path& directory) {
 void unpack_layer(const fs::path& directory, const Layer& layer) {
   const Fd tar = open_tar(directory);
   const std::string failed = module().unpack(tar.get(), deleted_files(directory), layer.upper().string());
+  const bool host = of_this_host(errno);
   if (!failed.empty())
-    throw Error(ErrorCode::image_invalid, fmt::format("the writable layer in '{}' cannot be laid down: {}",
-                                                      directory.string(), failed));
+    throw Error(
+        host ? ErrorCode::runtime_failed : ErrorCode::image_invalid,
+        fmt::format("the writable layer in '{}' cannot be laid down: {}", directory.string(), failed));
 }
 
 std::map<std::string, std::uint64_t> layer_files(const fs::path& directory) {
