@@ -104,16 +104,19 @@ void require_in_store(const Context& context, const Image& image) {
         .with_hint("name the store with --store, or remove the directory yourself");
 }
 
-/// Nobody takes or restores a checkpoint of that container meanwhile. What a dead ckpt noted stays for the
-/// next.
+/// Nobody takes or restores a checkpoint of that container meanwhile. What a dead ckpt noted of the container
+/// stays for the next; a dead 'images' has noted nothing.
 class StoreLock {
  public:
   StoreLock(const Context& context, const Target& target, const std::string& id)
-      : lock_(context.lock_file(target, id), "images", std::chrono::milliseconds(0)) {
-    if (!lock_.left_behind().empty()) lock_.hand_on();
+      : lock_(context.lock_file(target, id), kVerb, std::chrono::milliseconds(0)) {
+    const json note = parse_json(lock_.left_behind());
+    const bool own = note.is_object() && note.value("verb", json()) == kVerb;
+    if (!lock_.left_behind().empty() && !own) lock_.hand_on();
   }
 
  private:
+  static constexpr const char* kVerb = "images";
   ContainerLock lock_;
 };
 

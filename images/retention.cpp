@@ -187,6 +187,8 @@ void remove_image(const fs::path& directory) {
   if (error)
     throw Error(ErrorCode::runtime_failed,
                 fmt::format("cannot remove '{}': {}", directory.string(), errno_text(error.value())));
+  // Else a file could be gone after a power loss and the old name be back.
+  sync_path(hidden.parent_path());
   if (const auto failed = remove_tree(hidden))
     throw Error(ErrorCode::runtime_failed,
                 fmt::format("'{}' is removed from the store, but not from the disk: {}", directory.string(),
