@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <sstream>
 #include <vector>
 
 #include "images/layer/layer_tar.h"
@@ -73,6 +74,32 @@ std::vector<std::string> deleted_files(const fs::path& directory) {
 
 Layer layer_of(const fs::path& store, const Target& target, const std::string& id) {
   return {absolute_path(store) / "layers" / directory_of_root(target.kind, target.root) / id};
+}
+
+std::vector<fs::path> stored_layers(const fs::path& store) {
+  std::vector<fs::path> found;
+  std::error_code error;
+  for (fs::directory_iterator root(absolute_path(store) / "layers", error), end; !error && root != end;
+       root.increment(error)) {
+    std::error_code inner;
+    for (fs::directory_iterator it(root->path(), inner); !inner && it != end; it.increment(inner))
+      found.push_back(it->path());
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+/// proc(5): the mount at / of its namespace, which names the upper directory.
+bool layer_in_use(const Layer& layer) {
+  const std::string upper = fmt::format("upperdir={},", escaped(layer.upper()));
+  std::error_code error;
+  for (fs::directory_iterator it("/proc", error), end; !error && it != end; it.increment(error)) {
+    if (it->path().filename().string().find_first_not_of("0123456789") != std::string::npos) continue;
+    std::istringstream mounts(read_file(it->path() / "mountinfo").value_or(""));
+    for (std::string line; std::getline(mounts, line);)
+      if (line.find(" / / ") != std::string::npos && line.find(upper) != std::string::npos) return true;
+  }
+  return false;
 }
 
 void make_layer(const Layer& layer) {

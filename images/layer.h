@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "runtimes/runtime.h"
 
@@ -22,6 +23,10 @@ Layer layer_of(const std::filesystem::path& store, const Target& target, const s
 
 /// Empty directories; what a dead container of that id had left is removed.
 void make_layer(const Layer& layer);
+/// All layers of the store.
+std::vector<std::filesystem::path> stored_layers(const std::filesystem::path& store);
+/// Whether a process has it as its root file system.
+bool layer_in_use(const Layer& layer);
 /// Mounts `lower` with the layer over it at merged(). No redirects, no metadata-only copies, no index
 /// (overlayfs(5) of the kernel's documentation), so that the upper directory means the same over a copy of
 /// the lower one. Throws Error(unsupported) when the store's file system cannot hold an upper directory.
