@@ -19,17 +19,19 @@ void require_deletable(const Driver& driver, const DeleteOptions& o) {
       .with_hint("stop it with 'ckpt kill', or use --force");
 }
 
-/// What a dead ckpt left is put right first; a container that cannot be resumed or thawed can still be
-/// removed.
+/// What a dead ckpt left is put right first; a container that cannot be resumed or thawed, or at which a
+/// runtime hangs that was left behind, can still be removed.
 void recover_or_remove(const Context& context, const Driver& driver, const DeleteOptions& o,
                        ContainerLock& lock) {
+  constexpr std::chrono::seconds kPatience(10);
+  if (!o.force) return recover(context, driver, o.id, lock);
   try {
-    recover(context, driver, o.id, lock);
+    recover(context, driver, o.id, lock, kPatience);
   } catch (const Error& error) {
-    if (!o.force || error.code == ErrorCode::interrupted) throw;
+    if (error.code == ErrorCode::interrupted) throw;
     context.out.warn(error.message);
     driver.remove(o.id, true);
-    recover(context, driver, o.id, lock);
+    recover(context, driver, o.id, lock, kPatience);
   }
 }
 

@@ -10,6 +10,8 @@
 #include "commands/retention.h"
 #include "commands/verbs.h"
 #include "images/digest.h"
+#include "images/layer.h"
+#include "runtimes/fs.h"
 #include "runtimes/ids.h"
 #include "runtimes/json.h"
 
@@ -104,16 +106,20 @@ void require_in_store(const Context& context, const Image& image) {
         .with_hint("name the store with --store, or remove the directory yourself");
 }
 
-/// Nobody takes or restores a checkpoint of that container meanwhile. What a dead ckpt noted stays for the
-/// next.
+/// Nobody takes or restores a checkpoint of that container meanwhile. What a dead ckpt noted of the container
+/// stays for the next; a dead 'images' has noted nothing.
 class StoreLock {
  public:
   StoreLock(const Context& context, const Target& target, const std::string& id)
-      : lock_(context.lock_file(target, id), "images", std::chrono::milliseconds(0)) {
-    if (!lock_.left_behind().empty()) lock_.hand_on();
+      : StoreLock(context.lock_file(target, id)) {}
+  explicit StoreLock(const fs::path& file) : lock_(file, kVerb, std::chrono::milliseconds(0)) {
+    const json note = parse_json(lock_.left_behind());
+    const bool own = note.is_object() && note.value("verb", json()) == kVerb;
+    if (!lock_.left_behind().empty() && !own) lock_.hand_on();
   }
 
  private:
+  static constexpr const char* kVerb = "images";
   ContainerLock lock_;
 };
 
@@ -162,6 +168,39 @@ void prune_one(const Context& context, const StoredImage& image) {
   remove_image(image.path);
 }
 
+bool has_a_container(const Context& context, const fs::path& layer) {
+  const std::vector<Record> records = context.records.all();
+  return std::any_of(records.begin(), records.end(),
+                     [&](const Record& one) { return one.layer == layer.string(); }) ||
+         layer_in_use({layer});
+}
+
+/// What a ckpt that was killed, or the end of the machine, left of containers that are no more.
+std::vector<fs::path> layers_left(const Context& context, const ImagesOptions& o) {
+  std::vector<fs::path> layers = stored_layers(context.globals.store);
+  std::erase_if(layers, [&](const fs::path& layer) {
+    const bool asked = o.names.empty() ||
+                       std::find(o.names.begin(), o.names.end(), layer.filename().string()) != o.names.end();
+    return !asked || has_a_container(context, layer);
+  });
+  return layers;
+}
+
+/// Under the lock of its container, which has the same names; one that another ckpt works on is not left.
+void remove_layer(const Context& context, const fs::path& layer) {
+  const fs::path file = fs::path(context.globals.state_dir) / "locks" / layer.parent_path().filename() /
+                        (layer.filename().string() + ".lock");
+  try {
+    const StoreLock lock(file);
+    if (has_a_container(context, layer)) return;
+    if (const auto failed = remove_tree(layer)) throw Error(ErrorCode::runtime_failed, *failed);
+  } catch (const Error& error) {
+    if (error.code != ErrorCode::busy) throw;
+    return;
+  }
+  context.out.detail(fmt::format("removed '{}', the writable layer of no container", layer.string()));
+}
+
 /// A container that another ckpt works on does not save the others: its failure is told at the end.
 int prune_store(const Context& context, const ImagesOptions& o) {
   if (!o.keep.any())
@@ -186,6 +225,10 @@ int prune_store(const Context& context, const ImagesOptions& o) {
     }
     removed.push_back(image.name);
     if (!context.globals.json) context.out.line(image.name);
+  }
+  for (const fs::path& layer : layers_left(context, o)) {
+    plan.push_back({"rm", "-r", layer.string()});
+    if (!context.globals.dry_run) remove_layer(context, layer);
   }
   if (context.globals.dry_run)
     context.print_plan(plan);

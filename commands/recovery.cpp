@@ -1,13 +1,16 @@
 // Reading a dead holder's note and undoing.
 #include "commands/recovery.h"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include "commands/gpu.h"
 #include "images/compressed_image.h"
 #include "images/manifest.h"
 #include "runtimes/fs.h"
+#include "runtimes/interrupt.h"
 #include "runtimes/json.h"
+#include "runtimes/orphans.h"
 
 namespace ckpt {
 
@@ -39,6 +42,20 @@ void thaw_left_frozen(const Context& context, const Driver& driver, const std::s
         id));
 }
 
+/// What a dead one had begun to write about the container.
+void clear_record(const Context& context, const Driver& driver, const std::string& id) {
+  const auto record = context.records.load(driver.target().kind, driver.target().root, id);
+  if (!record) return;
+  std::vector<fs::path> unfinished;
+  std::error_code error;
+  for (fs::directory_iterator it(context.records.directory(*record), error), end; !error && it != end;
+       it.increment(error))
+    if (it->path().filename().string().starts_with('.')) unfinished.push_back(it->path());
+  for (const fs::path& file : unfinished) fs::remove(file, error);
+  const auto state = driver.state(id);
+  if (state && state->status != "stopped") context.records.mark_stopping(*record, "");
+}
+
 void undo_dead(const Context& context, const Driver& driver, const std::string& id,
                const std::string& left_behind) {
   const json note = parse_json(left_behind);
@@ -47,6 +64,7 @@ void undo_dead(const Context& context, const Driver& driver, const std::string& 
     context.out.warn(
         fmt::format("container '{}' had been left paused by a ckpt that was killed; it runs again", id));
   if (note.value("cuda", false)) thaw_left_frozen(context, driver, id);
+  clear_record(context, driver, id);
   const fs::path scratch = note.value("scratch", "");
   if (scratch.parent_path() == fs::path(context.globals.state_dir) / "tmp") remove_tree(scratch);
   const fs::path unpacked = note.value("unpacked", "");
@@ -68,7 +86,33 @@ void undo_dead(const Context& context, const Driver& driver, const std::string& 
 
 }  // namespace
 
-void recover(const Context& context, const Driver& driver, const std::string& id, ContainerLock& lock) {
+void wait_for_orphans(const Context& context, const Driver& driver, const std::string& id,
+                      ContainerLock& lock, std::chrono::milliseconds limit) {
+  if (lock.left_behind().empty()) return;
+  const auto until =
+      std::chrono::steady_clock::now() + context.timeout_or(limit).value_or(std::chrono::hours(24));
+  for (;;) {
+    const auto record = context.records.load(driver.target().kind, driver.target().root, id);
+    const auto orphan = orphan_at_work(
+        driver.target(), id,
+        context.records.directory(driver.target().kind, driver.target().root, id).string(), record);
+    if (!orphan) return;
+    if (std::chrono::steady_clock::now() >= until || interrupted()) {
+      lock.hand_on();
+      throw_if_interrupted();
+      throw Error(
+          ErrorCode::busy,
+          fmt::format("container '{}' is busy with process {}, which a ckpt that was killed had started", id,
+                      *orphan))
+          .with_hint("try again when it has ended");
+    }
+    ::poll(nullptr, 0, 20);
+  }
+}
+
+void recover(const Context& context, const Driver& driver, const std::string& id, ContainerLock& lock,
+             std::chrono::milliseconds limit) {
+  wait_for_orphans(context, driver, id, lock, limit);
   try {
     undo_dead(context, driver, id, lock.left_behind());
   } catch (const Error&) {

@@ -18,10 +18,15 @@ struct CheckpointNote {
 };
 std::string note_text(const std::string& verb, const CheckpointNote& note);
 
-/// Resumes what a dead holder of the lock left paused, removes its unpublished image and what it had
-/// unpacked; says so with warn().
-/// What fails is left to the next holder.
-void recover(const Context& context, const Driver& driver, const std::string& id, ContainerLock& lock);
+/// Lets end what a dead holder of the lock had begun: the runtime's command goes on without it, and the
+/// monitor of a detached container. Throws Error(busy) when that takes longer than --timeout, else `limit`.
+void wait_for_orphans(const Context& context, const Driver& driver, const std::string& id,
+                      ContainerLock& lock, std::chrono::milliseconds limit = std::chrono::minutes(10));
+
+/// After wait_for_orphans(), resumes what a dead holder of the lock left paused, removes its unpublished
+/// image and what it had unpacked; says so with warn(). What fails is left to the next holder.
+void recover(const Context& context, const Driver& driver, const std::string& id, ContainerLock& lock,
+             std::chrono::milliseconds limit = std::chrono::minutes(10));
 
 /// Copies the log that a failure names to STATE/failed/NAME, where no later command removes it (its first 8
 /// MiB).

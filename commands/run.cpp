@@ -2,6 +2,7 @@
 #include "commands/gpu.h"
 #include "commands/launching.h"
 #include "commands/options.h"
+#include "commands/recovery.h"
 #include "commands/verbs.h"
 #include "gpu/cdi.h"
 #include "gpu/spec_gpus.h"
@@ -129,6 +130,7 @@ int run_container(const Context& context, const RunOptions& o) {
   }
   auto lock = std::make_unique<ContainerLock>(context.lock_file(driver.target(), o.id), "run",
                                               std::chrono::milliseconds(0));
+  wait_for_orphans(context, driver, o.id, *lock);
   refuse_existing(driver, o.id);
   try {
     write_bundle(files, spec);

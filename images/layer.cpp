@@ -6,6 +6,9 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
+#include <sstream>
 #include <vector>
 
 #include "images/layer/layer_tar.h"
@@ -51,6 +54,12 @@ Fd open_tar(const fs::path& directory) {
   return fd;
 }
 
+/// Errors of the disk that is written to, which say nothing against the image.
+bool of_this_host(int error) {
+  constexpr int kOfTheHost[] = {ENOSPC, EDQUOT, EIO, EROFS, ENOMEM, EMFILE, ENFILE};
+  return std::find(std::begin(kOfTheHost), std::end(kOfTheHost), error) != std::end(kOfTheHost);
+}
+
 std::vector<std::string> deleted_files(const fs::path& directory) {
   const json in = parse_json(read_file(directory / kDeletedFiles, 256U << 20U).value_or("[]"));
   try {
@@ -65,6 +74,32 @@ std::vector<std::string> deleted_files(const fs::path& directory) {
 
 Layer layer_of(const fs::path& store, const Target& target, const std::string& id) {
   return {absolute_path(store) / "layers" / directory_of_root(target.kind, target.root) / id};
+}
+
+std::vector<fs::path> stored_layers(const fs::path& store) {
+  std::vector<fs::path> found;
+  std::error_code error;
+  for (fs::directory_iterator root(absolute_path(store) / "layers", error), end; !error && root != end;
+       root.increment(error)) {
+    std::error_code inner;
+    for (fs::directory_iterator it(root->path(), inner); !inner && it != end; it.increment(inner))
+      found.push_back(it->path());
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+/// proc(5): the mount at / of its namespace, which names the upper directory.
+bool layer_in_use(const Layer& layer) {
+  const std::string upper = fmt::format("upperdir={},", escaped(layer.upper()));
+  std::error_code error;
+  for (fs::directory_iterator it("/proc", error), end; !error && it != end; it.increment(error)) {
+    if (it->path().filename().string().find_first_not_of("0123456789") != std::string::npos) continue;
+    std::istringstream mounts(read_file(it->path() / "mountinfo").value_or(""));
+    for (std::string line; std::getline(mounts, line);)
+      if (line.find(" / / ") != std::string::npos && line.find(upper) != std::string::npos) return true;
+  }
+  return false;
 }
 
 void make_layer(const Layer& layer) {
@@ -109,9 +144,11 @@ void pack_layer(const Layer& layer, const fs::path& directory) {
 void unpack_layer(const fs::path& directory, const Layer& layer) {
   const Fd tar = open_tar(directory);
   const std::string failed = module().unpack(tar.get(), deleted_files(directory), layer.upper().string());
+  const bool host = of_this_host(errno);
   if (!failed.empty())
-    throw Error(ErrorCode::image_invalid, fmt::format("the writable layer in '{}' cannot be laid down: {}",
-                                                      directory.string(), failed));
+    throw Error(
+        host ? ErrorCode::runtime_failed : ErrorCode::image_invalid,
+        fmt::format("the writable layer in '{}' cannot be laid down: {}", directory.string(), failed));
 }
 
 std::map<std::string, std::uint64_t> layer_files(const fs::path& directory) {

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "runtimes/runtime.h"
 
@@ -22,6 +23,10 @@ Layer layer_of(const std::filesystem::path& store, const Target& target, const s
 
 /// Empty directories; what a dead container of that id had left is removed.
 void make_layer(const Layer& layer);
+/// All layers of the store.
+std::vector<std::filesystem::path> stored_layers(const std::filesystem::path& store);
+/// Whether a process has it as its root file system.
+bool layer_in_use(const Layer& layer);
 /// Mounts `lower` with the layer over it at merged(). No redirects, no metadata-only copies, no index
 /// (overlayfs(5) of the kernel's documentation), so that the upper directory means the same over a copy of
 /// the lower one. Throws Error(unsupported) when the store's file system cannot hold an upper directory.
@@ -33,7 +38,8 @@ inline constexpr const char* kDeletedFiles = "deleted.files";
 /// Writes both files into the checkpoint's directory; the container must be paused or gone. Names of deleted
 /// files are a JSON array, as podman has them. Throws Error(runtime_failed).
 void pack_layer(const Layer& layer, const std::filesystem::path& directory);
-/// Fills an empty layer. Throws Error(image_invalid) for an archive that cannot be read or leads outside.
+/// Fills an empty layer. Throws Error(image_invalid) for an archive that cannot be read or leads outside,
+/// Error(runtime_failed) when the disk is full or broken.
 void unpack_layer(const std::filesystem::path& directory, const Layer& layer);
 /// Sizes of the regular files in a checkpoint's layer, by absolute path in the container.
 std::map<std::string, std::uint64_t> layer_files(const std::filesystem::path& directory);

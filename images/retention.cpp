@@ -1,6 +1,7 @@
 // The store's content as a list, and the rules over it.
 #include "images/retention.h"
 
+#include <fcntl.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -166,11 +167,17 @@ bool is_pinned(const fs::path& directory) {
 }
 
 void pin_image(const fs::path& directory, bool on) {
-  if (on)
-    write_file_atomic(directory / kPin, "");
-  else if (::unlink((directory / kPin).c_str()) != 0 && errno != ENOENT)
+  const fs::path file = directory / kPin;
+  if (on) {
+    // Empty and in one call: what was left beside it would pass for a file of the image.
+    const Fd pin(::open(file.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!pin)
+      throw Error(ErrorCode::runtime_failed,
+                  fmt::format("cannot write '{}': {}", file.string(), errno_text(errno)));
+  } else if (::unlink(file.c_str()) != 0 && errno != ENOENT) {
     throw Error(ErrorCode::runtime_failed,
-                fmt::format("cannot remove '{}': {}", (directory / kPin).string(), errno_text(errno)));
+                fmt::format("cannot remove '{}': {}", file.string(), errno_text(errno)));
+  }
 }
 
 void remove_image(const fs::path& directory) {
@@ -180,6 +187,8 @@ void remove_image(const fs::path& directory) {
   if (error)
     throw Error(ErrorCode::runtime_failed,
                 fmt::format("cannot remove '{}': {}", directory.string(), errno_text(error.value())));
+  // Else a file could be gone after a power loss and the old name be back.
+  sync_path(hidden.parent_path());
   if (const auto failed = remove_tree(hidden))
     throw Error(ErrorCode::runtime_failed,
                 fmt::format("'{}' is removed from the store, but not from the disk: {}", directory.string(),

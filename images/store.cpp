@@ -103,6 +103,8 @@ std::string StagedImage::name() const {
 }
 
 void StagedImage::create() {
+  for (fs::path above = final_.parent_path(); !fs::exists(above); above = above.parent_path())
+    fresh_.push_back(above.parent_path());
   make_private_dirs(staging_);
   owned_ = true;
   make_private_dirs(runtime_images());
@@ -120,6 +122,7 @@ void StagedImage::publish(Manifest& manifest) {
   sync_path(staging_);
   if (staging_ != final_) fs::rename(staging_, final_);
   sync_path(final_.parent_path());
+  for (const fs::path& above : fresh_) sync_path(above);
   owned_ = false;
 }
 

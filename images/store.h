@@ -55,6 +55,7 @@ class StagedImage {
         id_(std::move(id)) {}
   std::filesystem::path staging_, final_;
   std::string images_, id_;
+  std::vector<std::filesystem::path> fresh_;  ///< have an entry that create() made
   bool owned_ = false, kept_ = false;
   bool existed_ = false;
 };

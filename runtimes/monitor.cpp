@@ -51,6 +51,7 @@ pid_t start_monitor(const Records& records, const Record& record, const Launch& 
   records.save(record);
   const fs::path directory = records.directory(record);
   write_file_atomic(directory / "launch.json", launch_to_json(launch).dump());
+  throw_if_interrupted();
   Pipe ready = make_pipe();
   const Command command{.program = "/proc/self/exe",
                         .args = {"__monitor", directory.string()},
@@ -66,10 +67,9 @@ pid_t start_monitor(const Records& records, const Record& record, const Launch& 
     return message["pid"];
   }
   ::waitpid(monitor, nullptr, 0);
-  if (message.is_object() && message.contains("error")) {
-    throw_if_interrupted();
-    throw error_from_json(message["error"]);
-  }
+  // One that was told before it listened to signals died of it, without a word; it had made nothing.
+  throw_if_interrupted();
+  if (message.is_object() && message.contains("error")) throw error_from_json(message["error"]);
   throw Error(ErrorCode::runtime_failed, fmt::format("the monitor of '{}' ended without a word", record.id));
 }
 

@@ -34,6 +34,7 @@ using LinkResolver = std::unique_ptr<archive_entry_linkresolver, Free<archive_en
 /// Ends the operation; its text is the error that is handed back.
 struct Failure {
   std::string text;
+  int error = 0;  ///< errno, where a call failed
 };
 
 std::string errno_words(int error) {
@@ -44,7 +45,12 @@ std::string errno_words(int error) {
 void require(int status, archive* a, const std::string& what) {
   if (status >= ARCHIVE_WARN) return;
   const char* why = archive_error_string(a);
-  throw Failure{what + ": " + (why != nullptr ? why : "unknown error")};
+  Failure failure{what + ": " + (why != nullptr ? why : "unknown error"), archive_errno(a)};
+  // libarchive's words are "Can't create 'x'", mostly without the reason.
+  if (const std::string words = errno_words(failure.error);
+      failure.error > 0 && failure.text.find(words) == std::string::npos)
+    failure.text += ": " + words;
+  throw failure;
 }
 
 bool is_whiteout(archive_entry* entry) {
@@ -189,7 +195,7 @@ class Inside {
  public:
   explicit Inside(const std::string& directory) : before_(::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC)) {
     if (::chdir(directory.c_str()) != 0)
-      throw Failure{"cannot enter '" + directory + "': " + errno_words(errno)};
+      throw Failure{"cannot enter '" + directory + "': " + errno_words(errno), errno};
   }
   Inside(const Inside&) = delete;
   Inside& operator=(const Inside&) = delete;
@@ -221,7 +227,7 @@ void make_whiteout(const std::string& name) {
     begin = end + 1;
   }
   if (directory >= 0) ::close(directory);
-  if (error != 0) throw Failure{"cannot mark '" + name + "' as deleted: " + errno_words(error)};
+  if (error != 0) throw Failure{"cannot mark '" + name + "' as deleted: " + errno_words(error), error};
 }
 
 void require_name_inside(const char* name) {
@@ -282,8 +288,10 @@ std::string text_of_failure(const Work& work) {
     work();
     return "";
   } catch (const Failure& failure) {
+    errno = failure.error;
     return failure.text;
   } catch (const std::exception& error) {
+    errno = 0;
     return error.what();
   }
 }

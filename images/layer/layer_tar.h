@@ -6,7 +6,8 @@
 
 namespace ckpt {
 
-/// What the module gives and takes; errors are text, exceptions do not cross.
+/// What the module gives and takes; errors are text, with errno when a call failed, else 0; exceptions do not
+/// cross.
 struct LayerModule {
   /// Writes everything below `upper` to the descriptor `tar` (pax: owners, modes, nanoseconds, xattrs, ACLs,
   /// hard links, holes). Whiteouts of overlayfs (character device 0:0) become names in `deleted`, but for

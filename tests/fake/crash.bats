@@ -41,6 +41,23 @@ staged() { find "$STORE/checkpoints" -mindepth 2 -maxdepth 2 -name '.*'; }
   done
   same 3 "$(find "$STORE" -name ckpt.json | wc -l)"
 }
+@test "the runtime goes on without the ckpt that was killed: the next one waits for it, at most --timeout" {
+  run_container c
+  do_at checkpoint before gate
+  start checkpoint c
+  await at_gate checkpoint
+  kill -KILL "$BACKGROUND"
+  finish
+  ends 137
+  refuses 8 busy "container 'c' is busy with process $(cat "$FAKE_DIR/at/checkpoint"), which a ckpt that was killed" \
+    "try again" -- --timeout 200ms checkpoint c
+  start --timeout 60s checkpoint --leave-running c
+  open_gate checkpoint
+  finish
+  ends 0
+  is_now c running
+  nothing_left
+}
 @test "checkpoint killed before its pause took effect" {
   run_container c
   crash pause before checkpoint c

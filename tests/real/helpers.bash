@@ -2,7 +2,8 @@
 # all that and fails the test when ckpt or a runtime left anything: a process, a mount, a cgroup, a file.
 #
 # CKPT_TEST_RUNTIME is the runtime to test, a directory of build/runtimes. criu.bats is for runc and crun; runc.bats,
-# crun.bats and runsc.bats for one kind, across.bats for several at once, all other files for each of them.
+# crun.bats and runsc.bats for one kind, across.bats for several at once and powerloss.bats for those that it names, all
+# other files for each of them.
 # shellcheck shell=bash disable=SC2034,SC2016,SC2119,SC2120 # variables, conditions and jq programs for later; optional $1
 
 REPO=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
@@ -43,6 +44,7 @@ setup() {
   ROOTS=("$ROOT")
   BACKGROUND=()
   NETNS=
+  DISK=
   requires "$WANTED" busybox
   [[ $KIND == runsc ]] || requires criu
 }
@@ -244,6 +246,7 @@ teardown() {
   for id in "${CONTAINERS[@]}"; do
     for root in "${ROOTS[@]}"; do ckpt --root "$root" delete --force "$id" || true; done
   done
+  if [[ -n $DISK ]]; then umount "$STORE"; fi
   if [[ -n $NETNS ]]; then ip netns delete "$NETNS"; fi
   unmount_null_netns
   remove_unseen_cgroups

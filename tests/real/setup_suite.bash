@@ -11,7 +11,8 @@ setup_suite() {
     beside=$(dirname "$(newest "${CKPT-}" "$repo"/build/{release,dev}/ckpt)")/$beside
     if [[ -d $beside ]]; then cp -r "$beside" "$SUITE/"; fi
   done
-  gcc -static -O2 -pthread -o "$SUITE/payload" "$repo/tests/payload/payload.c"
+  gcc -static -O2 -pthread -o "$SUITE/payload" "$repo/tests/payload/payload.c" &&
+    gcc -static -O2 -o "$SUITE/stepper" "$repo/tests/payload/stepper.c"
 }
 
 # newest CHOSEN FILE...: CHOSEN if there is one, else the file that was made last.
