@@ -241,22 +241,22 @@ json Dump::result() const {
   for (const GpuHolder& process : plan_.gpu.processes) pids.push_back(process.pid);
   json gpu = {{"strategy", name_of(plan_.gpu.strategy)}, {"pids", pids}};
   if (plan_.gpu.freezer) gpu["steps"] = steps_json(plan_.gpu.freezer->steps());
-  double pre_copied = 0;
-  for (const PreDump& one : pre_dumps_) pre_copied += one.seconds;
-  return {{"id", plan_.id()},
-          {"name", image_.name()},
-          {"runtime", plan_.driver().table().name},
-          {"image", image_.final_directory().string()},
-          {"bytes", bytes},
-          {"leave_running", !plan_.stop},
-          {"gpu", gpu},
-          {"pre_dumps", to_json(pre_dumps_)},
-          {"seconds",
-           {{"pre_copy", pre_copied},
-            {"frozen", frozen_},
-            {"freeze_gpu", freeze_gpu_},
-            {"runtime", runtime_},
-            {"publish", publish_}}}};
+  json result = {
+      {"id", plan_.id()},
+      {"name", image_.name()},
+      {"runtime", plan_.driver().table().name},
+      {"image", image_.final_directory().string()},
+      {"bytes", bytes},
+      {"leave_running", !plan_.stop},
+      {"gpu", gpu},
+      {"seconds",
+       {{"frozen", frozen_}, {"freeze_gpu", freeze_gpu_}, {"runtime", runtime_}, {"publish", publish_}}}};
+  if (!plan_.pre_copy) return result;
+  result["pre_dumps"] = to_json(pre_dumps_);
+  double seconds = 0;
+  for (const PreDump& one : pre_dumps_) seconds += one.seconds;
+  result["seconds"]["pre_copy"] = seconds;
+  return result;
 }
 
 }  // namespace ckpt

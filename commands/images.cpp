@@ -14,6 +14,7 @@
 #include "runtimes/fs.h"
 #include "runtimes/ids.h"
 #include "runtimes/json.h"
+#include "runtimes/roots.h"
 
 namespace ckpt {
 namespace {
@@ -171,7 +172,10 @@ void prune_one(const Context& context, const StoredImage& image) {
 bool has_a_container(const Context& context, const fs::path& layer) {
   const std::vector<Record> records = context.records.all();
   return std::any_of(records.begin(), records.end(),
-                     [&](const Record& one) { return one.layer == layer.string(); }) ||
+                     [&](const Record& one) {
+                       return one.layer == layer.string() &&
+                              (holds(one.target, one.id) || monitor_alive(one));
+                     }) ||
          layer_in_use({layer});
 }
 

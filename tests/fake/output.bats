@@ -80,7 +80,7 @@ plans() {
   same 1 "$(jq length <<<"$output")"
   members_of '.[0]' bundle created gpu id last_checkpoint pid root runtime status
   run_json checkpoint --leave-running c
-  members bytes gpu id image leave_running name pre_dumps runtime seconds
+  members bytes gpu id image leave_running name runtime seconds
   members_of .seconds freeze_gpu frozen publish runtime total
   same true "$(jq .leave_running <<<"$output")"
   run_json checkpoint --leave-running c c

@@ -105,7 +105,7 @@ debris() {
     ckpt checkpoint --leave-running "$ID" >/dev/null || return
     nothing_is_left && counts_on 0
   }
-  for what in kill term enospc eio; do every "$what" 12 one; done
+  for what in kill term enospc eio; do every "$what" 6 one; done
   tally 'checkpoint --leave-running'
 }
 
@@ -126,14 +126,14 @@ stop_and_go_on() {
 @test "checkpoint: it runs on, or its newest checkpoint does" {
   local what
   start_container
-  for what in kill term enospc eio; do every "$what" 12 stop_and_go_on; done
+  for what in kill term enospc eio; do every "$what" 6 stop_and_go_on; done
   tally checkpoint
 }
 
 @test "checkpoint with a layer: it runs on, or its newest checkpoint does" {
   local what
   start_container --overlay
-  for what in kill term enospc eio; do every "$what" 12 stop_and_go_on; done
+  for what in kill term enospc eio; do every "$what" 6 stop_and_go_on; done
   tally 'checkpoint, --overlay'
 }
 
@@ -158,7 +158,7 @@ restore_and_again() {
   start_container
   ckpt checkpoint "$ID" >/dev/null
   FROM=$(count)
-  for what in kill term enospc eio; do every "$what" 12 restore_and_again; done
+  for what in kill term enospc eio; do every "$what" 6 restore_and_again; done
   tally restore
 }
 
@@ -167,7 +167,7 @@ restore_and_again() {
   start_container --overlay
   ckpt checkpoint "$ID" >/dev/null
   FROM=$(count)
-  for what in kill term enospc eio; do every "$what" 12 restore_and_again; done
+  for what in kill term enospc eio; do every "$what" 6 restore_and_again; done
   tally 'restore, --overlay'
 }
 
@@ -187,18 +187,17 @@ restore_and_again() {
     nothing_is_left
     newest=$(ls "$home")
   }
-  every kill 1 one
-  for what in term enospc eio; do every "$what" 4 one; done
+  every kill 3 one
+  for what in term enospc eio; do every "$what" 6 one; done
   tally 'images prune'
 }
 
 @test "images prune: a layer that a killed restore left goes, not that of a container that runs" {
-  local mounted
+  local step=12
   [[ $KIND != runsc ]] || skip "gVisor's own overlay, inside its image"
   start_container --overlay
   ckpt checkpoint "$ID" >/dev/null
-  stepped 1000 kill restore -d "$ID"
-  mounted=$(grep -c . <(sed '/ mount /q' "$T/trace"))
+  ckpt restore -d "$ID"
   # A record that is lost, as by another state directory.
   mv "$STATE/containers" "$T/aside"
   ckpt images prune --keep-last 1
@@ -207,13 +206,16 @@ restore_and_again() {
   is_running "$ID"
   [[ -d $(layer)/merged ]] || fail 'the layer of a container that runs is gone'
   ckpt delete --force "$ID"
-  stepped $((mounted + 2)) kill restore -d "$ID"
-  mountpoint -q "$(layer)/merged" || fail "it was killed at another step than thought"
+  # What overlayfs makes when it is mounted; the mount of crun's is in the namespace that its tests need.
+  until [[ -d $(layer)/work/work ]]; do stepped $((++step)) kill restore -d "$ID"; done
+  [[ $status -eq 137 ]] || fail 'it was not killed'
   ckpt images prune --dry-run --keep-last 1 >"$T/plan"
   grep -qxF "rm -r $(layer)" "$T/plan"
   ckpt images prune --keep-last 1
   [[ -z $(layer) ]] || fail "left: $(layer)"
   [[ -z $(mounts) ]] || fail "left: $(mounts)"
+  # The rest is the next one's.
+  ckpt restore -d "$ID"
 }
 
 layer() { find "$STORE/layers" -mindepth 2 -maxdepth 2; }
