@@ -2,6 +2,7 @@
 #include "commands/pre_copy.h"
 
 #include "commands/criu.h"
+#include "commands/recovery.h"
 #include "images/criu_images.h"
 #include "runtimes/criu_log.h"
 #include "runtimes/fs.h"
@@ -29,6 +30,7 @@ PreDump one_round(const Context& context, const CheckpointPlan& plan, const Stag
     Error error = plan.driver().failure(fmt::format("pre-dump {} of '{}' failed", number, plan.id()), command,
                                         result, scratch / "runtime.log");
     explain_by_log(error, directory / "dump.log");
+    keep_log(context, error, plan.id() + ".dump.log");
     throw error;
   }
   round.seconds = result.seconds;

@@ -53,6 +53,8 @@ checkpoint S/.STAMP/checkpoint ../pre-2 false' "$(calls | jq -r 'select(index("c
     go checkpoint --pre-copy=2 c
     ends 1
     says "of 'c' failed" "told to fail"
+    grep -q 'told to fail' "$CKPT_STATE_DIR/failed/c.dump.log"
+    rm -r "$CKPT_STATE_DIR/failed"
     unharmed
   done
   rm "$FAKE_DIR/fail-image"
