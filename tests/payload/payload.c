@@ -434,8 +434,8 @@ static void mode_ticks(char** args) {
   uint64_t* memory = malloc(words * sizeof *memory);
   uint64_t state = 1;
   if (memory == NULL) broken("malloc");
-  for (size_t i = 0; i < words; i++) memory[i] = pseudo_random(&state) & 0x0f0f0f0f0f0f0f0fU;
   signal(SIGUSR1, ask);
+  for (size_t i = 0; i < words; i++) memory[i] = pseudo_random(&state) & 0x0f0f0f0f0f0f0f0fU;
   long longest = 0, last = microseconds();
   for (unsigned long n = 1;;) {
     nanosleep(&(struct timespec){0, 1000000}, NULL);
