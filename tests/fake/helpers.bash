@@ -85,9 +85,9 @@ leave_place() {
       case $(readlink "/proc/$pid/exe") in */fake-runtime*) kill -KILL "$pid" || true ;; esac
     done <"$FAKE_DIR/pids"
   fi
-  while read -r pid; do
+  for pid in $(sed -s '$a\' "$FAKE_DIR"/at/* 2>/dev/null); do
     case $(readlink "/proc/$pid/exe") in */fake-runtime*) kill -KILL "$pid" || true ;; esac
-  done < <(cat "$FAKE_DIR"/at/* 2>/dev/null)
+  done
   for pid in $(monitors); do await gone "$pid"; done
 }
 
