@@ -15,7 +15,6 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t kKeptAtEachEnd = 16U << 20U;
-constexpr std::size_t kAround = 4;
 constexpr int kUnknown = 1;
 
 struct ExplainOptions {
@@ -151,19 +150,6 @@ json document_of(const Finding& found) {
   return document;
 }
 
-void print_line(const Context& context, const Finding& found, const LogLine& line) {
-  context.out.line(fmt::format("{:>6}{} {}", found.log.number(line.number),
-                               line.number == found.diagnosis.cause.number ? ">" : " ",
-                               printable_line(line.text)));
-}
-
-void print_around(const Context& context, const Finding& found) {
-  const std::size_t at = found.diagnosis.cause.number;
-  for_each_line(found.log.text, [&](const LogLine& line) {
-    if (line.number + kAround >= at && line.number <= at + kAround) print_line(context, found, line);
-  });
-}
-
 void print_explained(const Context& context, const Finding& found) {
   const Diagnosis& diagnosis = found.diagnosis;
   const CatalogueEntry& entry = *diagnosis.entry;
@@ -176,7 +162,9 @@ void print_explained(const Context& context, const Finding& found) {
 
 void print_unknown(const Context& context, const Finding& found) {
   context.out.line("cause:  unknown; these lines tell a failure, the first is the likeliest:");
-  for (const LogLine& line : found.diagnosis.candidates) print_line(context, found, line);
+  for (const LogLine& line : found.diagnosis.candidates)
+    context.out.line(
+        numbered_line(found.log.number(line.number), line.number == found.diagnosis.cause.number, line.text));
 }
 
 void print(const Context& context, const Finding& found) {
@@ -189,7 +177,9 @@ void print(const Context& context, const Finding& found) {
     print_unknown(context, found);
   context.out.line(
       fmt::format("log:    {}", found.name == "-" ? "standard input" : printable_line(found.name)));
-  if (diagnosis.cause.number != 0 && context.globals.verbose > 0) print_around(context, found);
+  if (diagnosis.cause.number == 0 || context.globals.verbose == 0) return;
+  const std::size_t at = diagnosis.cause.number;
+  for (const std::string& line : excerpt(found.log.text, at, found.log.number(at))) context.out.line(line);
 }
 
 int explain(const Context& context, const ExplainOptions& o) {
@@ -209,6 +199,8 @@ Action declare_explain(CLI::App& app) {
   auto o = std::make_shared<ExplainOptions>();
   app.add_option("LOG", o->source, "a log, a directory with logs (work path, image), or - for stdin")
       ->required();
+  app.footer(
+      "Examples:\n  ckpt explain -v /run/ckpt/failed/web.dump.log\n  ckpt explain - <what-it-said.txt");
   return [o](Context& context) { return explain(context, *o); };
 }
 

@@ -12,6 +12,8 @@ namespace {
 
 constexpr std::size_t kMostCandidates = 20;
 constexpr std::size_t kLongestLine = 500;
+constexpr std::size_t kAround = 4;
+constexpr std::size_t kMostOfLine = 64U << 10U;  ///< is searched, whoever wrote the line
 
 constexpr std::array<std::string_view, 14> kBenign{"RLIMIT_NOFILE",
                                                    "cgroupd: recv req error",
@@ -89,13 +91,26 @@ bool sounds_like_failure(std::string_view line) {
   return contains_any(line, kWords);
 }
 
+bool is_quiet(std::string_view line) {
+  const auto entries = catalogue();
+  return std::any_of(entries.begin(), entries.end(), [&](const CatalogueEntry& entry) {
+    return entry.role == Role::quiet && fits(line, entry.signature);
+  });
+}
+
 bool tells_failure(std::string_view line) {
-  if (contains_any(line, kBenign)) return false;
-  if (contains(line, "Error (")) return true;
-  if (written_by_criu(line) || of_low_level(line)) return false;
+  if (contains(line, "Error (")) return !contains_any(line, kBenign);
+  if (written_by_criu(line) || of_low_level(line) || contains_any(line, kBenign)) return false;
   const CatalogueEntry* entry = find_entry(line);
   if (entry != nullptr && entry->role != Role::quiet) return true;
   return !written_by_gvisor(line) && sounds_like_failure(line);
+}
+
+/// What CRIU says without the time, process and place in its source before it.
+std::string_view without_place(std::string_view line) {
+  const std::size_t error = line.find("Error (");
+  const std::size_t end = error == std::string_view::npos ? error : line.find("): ", error);
+  return end == std::string_view::npos ? line : line.substr(end + 3);
 }
 
 /// What the choice of the cause needs of a log.
@@ -106,17 +121,15 @@ struct Findings {
   bool ended_well = false;
 
   void add(const LogLine& line) {
-    if (contains(line.text, "finished successfully")) ended_well = true;
-    if (tells_failure(line.text)) {
-      const CatalogueEntry* entry = find_entry(line.text);
-      if (entry != nullptr && entry->role == Role::general) {
-        if (general.number == 0) general = line;
-      } else if (failures.size() < kMostCandidates) {
-        failures.push_back(line);
-      }
-    } else if (quiet.number == 0) {
-      const CatalogueEntry* entry = find_entry(line.text);
-      if (entry != nullptr && entry->role == Role::quiet) quiet = line;
+    const std::string_view text = line.text.substr(0, kMostOfLine);
+    if (contains(text, "finished successfully")) ended_well = true;
+    if (quiet.number == 0 && is_quiet(text)) quiet = line;
+    if (!tells_failure(text)) return;
+    const CatalogueEntry* entry = find_entry(text);
+    if (entry == nullptr || entry->role != Role::general) {
+      if (failures.size() < kMostCandidates) failures.push_back(line);
+    } else if (general.number == 0) {
+      general = line;
     }
   }
 };
@@ -163,8 +176,23 @@ void explain_by_log(Error& error, const fs::path& log) {
   if (known.cause.number == 0) return;
   error.with_cause(std::string(known.cause.text));
   if (known.entry != nullptr) error.with_hint(std::string(known.entry->remedy));
-  error.message +=
-      fmt::format("; {}", known.entry != nullptr ? known.entry->meaning : printable_line(known.cause.text));
+  const std::string line =
+      fmt::format("line {}: {}", known.cause.number, printable_line(without_place(known.cause.text)));
+  error.message += known.entry == nullptr ? fmt::format("; not known, from {}", line)
+                                          : fmt::format("; {} ({})", known.entry->meaning, line);
+}
+
+std::vector<std::string> excerpt(std::string_view log, std::size_t cause, std::size_t shown) {
+  std::vector<std::string> lines;
+  for_each_line(log, [&](const LogLine& line) {
+    if (line.number + kAround >= cause && line.number <= cause + kAround)
+      lines.push_back(numbered_line(shown + line.number - cause, line.number == cause, line.text));
+  });
+  return lines;
+}
+
+std::string numbered_line(std::size_t number, bool is_cause, std::string_view text) {
+  return fmt::format("{:>6}{} {}", number, is_cause ? '>' : ' ', printable_line(text));
 }
 
 std::string printable_line(std::string_view line) {

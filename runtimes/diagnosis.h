@@ -64,6 +64,11 @@ Diagnosis diagnose(std::string_view log);
 /// file.
 void explain_by_log(Error& error, const std::filesystem::path& log);
 
+/// The line that is the cause and those around it, each as "    12> TEXT", `>` at the cause. `shown` is the
+/// number to show for it.
+std::vector<std::string> excerpt(std::string_view log, std::size_t cause, std::size_t shown);
+std::string numbered_line(std::size_t number, bool is_cause, std::string_view text);
+
 /// The line of a log without what a terminal would obey, cut after some hundred characters.
 std::string printable_line(std::string_view line);
 

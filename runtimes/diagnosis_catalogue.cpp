@@ -14,8 +14,9 @@ constexpr CatalogueEntry kCriuDump[] = {
     {"outside-file", "criu", "",
      "Can't lookup mount=", "a process holds a file or terminal that was opened outside the container",
      "start the container with ckpt run, or with pipes or /dev/null as its stdio"},
-    {"tcp-connected", "criu", "", "Connected TCP socket, consider",
-     "the container has an established TCP connection",
+    {"tcp-in-image", "criu", "", "Connected TCP socket in image",
+     "the image has an established TCP connection", "pass --tcp-established or --tcp-close"},
+    {"tcp-connected", "criu", "", "Connected TCP socket", "the container has an established TCP connection",
      "pass --tcp-established at checkpoint and at restore, or close the connection"},
     {"tcp-in-flight", "criu", "", "In-flight connection (l)",
      "a TCP connection waits to be accepted by a process of the container",
@@ -43,7 +44,7 @@ constexpr CatalogueEntry kCriuDump[] = {
     {"nvidia-device", "criu", "", "Can't dump file * of that type * (chr 195:",
      "a process holds an NVIDIA GPU, whose memory is not in an image of CRIU",
      "freeze it first: ckpt checkpoint --cuda manual, or CRIU's cuda_plugin.so with cuda-checkpoint"},
-    {"io-uring", "criu", "kernels before 6.7", "Can't dump file * io_uring",
+    {"io-uring", "criu", "kernels before 6.7", "Can't dump file *[io_uring]",
      "a process uses io_uring, which CRIU cannot dump",
      "run it without io_uring (Node.js and libuv: UV_USE_IO_URING=0) or block io_uring_setup by seccomp"},
     {"fd-not-passed", "criu", "", "send_fds failed (-22)",
@@ -54,7 +55,7 @@ constexpr CatalogueEntry kCriuDump[] = {
      "close it before the checkpoint; a GPU needs CRIU's plugin for it"},
     {"file-type", "criu", "", "Can't dump file * of that type",
      "a process holds a descriptor of a kind that CRIU cannot dump", "close it before the checkpoint"},
-    {"nested-mount-namespace", "criu", "", "Nested mount namespaces are not supported",
+    {"nested-mount-namespace", "criu", "", "Nested mount namespaces",
      "a process made a mount namespace and a user namespace of its own",
      "such containers cannot be dumped by this CRIU"},
     {"nested-namespace", "criu", "", "Can't dump nested * namespace for",
@@ -110,8 +111,6 @@ constexpr CatalogueEntry kCriuDump[] = {
 };
 
 constexpr CatalogueEntry kCriuRestore[] = {
-    {"tcp-in-image", "criu", "", "Connected TCP socket in image",
-     "the image has an established TCP connection", "pass --tcp-established or --tcp-close"},
     {"link-remap-gone", "criu", "", "Can't link * -> ",
      "a link-remap file of the image is gone from the root file system",
      "take the checkpoint without --leave-running; such an image restores once per root file system"},
@@ -229,6 +228,10 @@ constexpr CatalogueEntry kCrun[] = {
      "the container is not running, so there is nothing to save", "start it first"},
     {"crun-no-container", "crun", "", "container `*` does not exist",
      "crun has no such container in this root", "see 'ckpt list' for what there is, and --root"},
+    {"crun-no-status", "crun", "1.21", "status`: No such file", "crun has no such container in this root",
+     "see 'ckpt list' for what there is, and --root"},
+    {"crun-bind-source", "crun", "", "stat*`: No such file",
+     "what a mount of config.json binds does not exist on this host", "make it, or correct config.json"},
     {"crun-no-console", "crun", "", "use --console-socket with --detach",
      "the container has a terminal, and nobody was named to receive it", "pass --console-socket"},
     {"crun-restore-left", "crun", "", "error creating restore directory",
@@ -238,6 +241,10 @@ constexpr CatalogueEntry kCrun[] = {
      "see the path; a checkpoint of ckpt has its image in checkpoint/"},
     {"crun-image-short", "crun", "1.21", "cannot parse descriptors file",
      "descriptors.json of the image is cut short", kAnother},
+    {"crun-criu-silent", "crun", "", "Communication error on send",
+     "CRIU did not answer: it is not installed, or ends at once", "install criu in PATH; run 'criu check'"},
+    {"crun-image-json", "crun", "1.28", "cannot parse the data: continue at",
+     "descriptors.json of the image is cut short", kAnother},
     {"crun-checkpoint-failed", "crun", "", "CRIU checkpointing failed",
      "CRIU failed, and says why in its own log", "'ckpt explain' with dump.log of the work path",
      Role::general},
@@ -246,6 +253,8 @@ constexpr CatalogueEntry kCrun[] = {
 };
 
 constexpr CatalogueEntry kRunsc[] = {
+    {"runsc-bind-source", "runsc", "", "error setting up FS: *no such file",
+     "what a mount of config.json binds does not exist on this host", "make it, or correct config.json"},
     {"runsc-exec-session", "runsc", "2024", "no host FD available",
      "an exec session was alive at the checkpoint", "checkpoint when no exec session runs"},
     {"runsc-overlay", "runsc", "", "not found in CtxMemoryFileMap",
@@ -309,7 +318,7 @@ constexpr auto joined(const CatalogueEntry (&... parts)[N]) {
   return all;
 }
 
-constexpr auto kCatalogue = joined(kCriuDump, kCriuRestore, kCuda, kRunc, kCrun, kRunsc);
+constexpr auto kCatalogue = joined(kCriuDump, kCriuRestore, kCuda, kRunsc, kRunc, kCrun);
 
 }  // namespace
 

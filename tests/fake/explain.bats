@@ -111,7 +111,7 @@ log:    $T/a.log" "$output"
   {
     yes "$(printf 'x%.0s' {1..99})" | head -n 900000
     log "$TCP"
-    yes y | head -c 10000000
+    yes "$(printf 'y%.0s' {1..999})" | head -n 40000
   } >"$T/big.log"
   go explain "$T/big.log"
   ends 0
@@ -119,9 +119,29 @@ log:    $T/a.log" "$output"
   run bash -c 'head -c 200000000 /dev/zero | (ulimit -v 400000; exec "$CKPT" explain -)'
   ends 1
 }
-@test "what an error of checkpoint says, explain says too" {
+@test "the help has examples" {
   refuses 2 usage "unexpected argument" -- explain a b
   go explain --help
   ends 0
-  holds "$output" "ckpt explain"
+  holds "$output" "Examples:
+  ckpt explain -v"
+}
+@test "a failed restore names the line; with -v the lines around it; explain knows its log" {
+  local line='(00.2) Error (criu/files-reg.c:2175): File data/f has bad size 10 (expect 5)'
+  run_container c
+  ckpt checkpoint c
+  log '(00.1) a' "$RLIMIT" "$line" '(00.3) b' >"$FAKE_DIR/restore.log"
+  do_at restore after fail 'criu failed: type NOTIFY errno 0'
+  go restore -d c
+  ends 1
+  says "a file that a process has open changed since the checkpoint (line 3: File data/f has bad size 10 (expect 5))" \
+    "put the file back" "$CKPT_STATE_DIR/failed/c.restore.log"
+  go restore -d -v c
+  ends 1
+  holds "$stderr" "ckpt:      3> $line
+ckpt:      4  (00.3) b"
+  go explain "$CKPT_STATE_DIR/failed"
+  ends 0
+  holds "$output" "reason: file-size"
+  behave
 }

@@ -19,10 +19,10 @@ explains() {
 
 criu_only() { [[ $KIND != runsc ]] || skip "CRIU's"; }
 
-# saved FILE...: $T/image, of a container that is gone
+# $T/image, of a container that is gone
 saved() {
   mkdir -p "$T/work"
-  bare checkpoint --image-path "$T/image" --work-path "$T/work" "$@" "$ID" </dev/null
+  bare checkpoint --image-path "$T/image" --work-path "$T/work" "$ID" </dev/null
   await '[[ $(bare list -q) != *"$ID"* || $(bare state "$ID" | jq -r .status) == stopped ]]'
   bare delete --force "$ID" || true
 }
