@@ -24,11 +24,11 @@ struct ExplainOptions {
 /// A log's beginning and end; the lines in between are only counted.
 struct LogText {
   std::string text;
-  std::size_t cut_after = 0;  ///< number of the last line before the gap; 0: no gap
+  std::size_t cut_after = 0;  ///< number of the line that the gap is in; 0: no gap
   std::size_t cut_lines = 0;
 
   std::size_t number(std::size_t in_text) const {
-    return cut_after == 0 || in_text <= cut_after ? in_text : in_text + cut_lines;
+    return cut_after == 0 || in_text <= cut_after ? in_text : in_text + cut_lines - 1;
   }
 };
 

@@ -173,7 +173,7 @@ void explain_by_log(Error& error, const fs::path& log) {
   if (!text) return;
   error.with_log(log.string());
   const Diagnosis known = diagnose(*text);
-  if (known.cause.number == 0) return;
+  if (known.cause.number == 0 || (known.entry != nullptr && known.entry->role == Role::general)) return;
   error.with_cause(std::string(known.cause.text));
   if (known.entry != nullptr) error.with_hint(std::string(known.entry->remedy));
   const std::string line =

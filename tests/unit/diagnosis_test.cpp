@@ -3,6 +3,7 @@
 #include "runtimes/diagnosis.h"
 
 #include <set>
+#include <sstream>
 
 #include "support.h"
 
@@ -57,11 +58,20 @@ std::string roff(std::string_view text) {
   return out;
 }
 
-std::string sentence(std::string_view text) {
-  std::string out(text);
-  if (!out.empty() && out[0] != '\'')
-    out[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(out[0])));
-  return (out[0] == '\'' ? "\\&" : "") + roff(out) + ".\n";
+/// Broken as the page is, none of the lines beginning with what roff would take for a control character.
+std::string sentence(std::string text) {
+  text[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(text[0])));
+  std::string out, line;
+  std::istringstream words(text + ".");
+  for (std::string word; words >> word;) {
+    if (line.size() + word.size() > 70) out += std::exchange(line, "") + "\n";
+    if (line.empty() && (word[0] == '\'' || word[0] == '.'))
+      line = "\\&";
+    else if (!line.empty())
+      line += ' ';
+    line += roff(word);
+  }
+  return out + line + "\n";
 }
 
 std::string page_entry(const CatalogueEntry& entry) {
@@ -74,7 +84,7 @@ std::string page_entry(const CatalogueEntry& entry) {
   const std::string versions = entry.versions.empty() ? "" : fmt::format(" ({})", entry.versions);
   return fmt::format(".It {}\n{}{}:\n.Dl {}\n{}{}", roff(entry.reason),
                      entry.program.empty() ? "any program" : entry.program, roff(versions), words,
-                     sentence(entry.meaning), sentence(entry.remedy));
+                     sentence(std::string(entry.meaning)), sentence(std::string(entry.remedy)));
 }
 
 }  // namespace
