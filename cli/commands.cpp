@@ -18,6 +18,7 @@ const std::vector<VerbRow>& verbs() {
       {"delete", "remove a container", true, declare_delete},
       {"gpu-detect", "the host's GPUs, or whether a container uses them", false, declare_gpu_detect},
       {"gpu-thaw", "bring frozen CUDA processes of a container back", true, declare_gpu_thaw},
+      {"explain", "why a checkpoint or restore failed, from its log", false, declare_explain},
   };
   return rows;
 }

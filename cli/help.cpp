@@ -48,9 +48,10 @@ std::string HelpFormatter::make_option_name(const CLI::Option* option, bool is_p
 
 std::string HelpFormatter::make_footer(const CLI::App* app) const {
   if (!is_verb(app)) return "'ckpt COMMAND --help' shows a command's own options, 'man ckpt' the manual.\n";
+  const std::string own = app->get_footer();
   return fmt::format(
-      "'ckpt --help' shows the global options, which also stand here; 'man ckpt-{}' the manual.\n",
-      app->get_name());
+      "{}'ckpt --help' shows the global options, which also stand here; 'man ckpt-{}' the manual.\n",
+      own.empty() ? "" : own + "\n\n", app->get_name());
 }
 
 }  // namespace ckpt

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 
+#include "runtimes/diagnosis.h"
 #include "runtimes/error_json.h"
 #include "runtimes/fs.h"
 #include "runtimes/json.h"
@@ -14,7 +15,7 @@ using nlohmann::json;
 
 std::string one_line(std::string text) {
   for (char& c : text)
-    if (c == '\n' || c == '\r' || c == '\t') c = ' ';
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
   return text;
 }
 
@@ -95,6 +96,14 @@ void print_error(const Error& error, bool as_json) {
   if (!error.hint.empty()) text += "; " + error.hint;
   if (!error.log.empty()) text += fmt::format(" [log: {}]", error.log);
   fmt::print(stderr, "{}\n", one_line(text));
+}
+
+void print_excerpt(const Error& error) {
+  const auto text = error.log.empty() ? std::nullopt : read_file(error.log);
+  const Diagnosis known = diagnose(text.value_or(""));
+  if (known.cause.number == 0) return;
+  for (const std::string& line : excerpt(*text, known.cause.number, known.cause.number))
+    fmt::print(stderr, "ckpt: {}\n", line);
 }
 
 Result TalkingRunner::run(const Command& command) {

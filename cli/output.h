@@ -30,6 +30,9 @@ class TerminalOutput : public Output {
 /// "ckpt: MESSAGE; HINT [log: PATH]" or {"error":{...}}, on stderr.
 void print_error(const Error& error, bool json);
 
+/// The lines around the cause in the log that the error names, numbered, on stderr.
+void print_excerpt(const Error& error);
+
 /// Runs a command and says it at -v before.
 class TalkingRunner : public Runner {
  public:

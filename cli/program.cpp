@@ -192,6 +192,12 @@ int help_or_usage(const CLI::ParseError& error, Invocation& invocation, bool jso
   return wrong.status();
 }
 
+void report(const Error& error, bool json, const Invocation& invocation) {
+  const bool as_json = json || invocation.globals.json;
+  if (!as_json && invocation.globals.verbose > 0) print_excerpt(error);
+  print_error(error, as_json);
+}
+
 }  // namespace
 
 int main_with(int argc, char** argv) {
@@ -212,10 +218,10 @@ int main_with(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return help_or_usage(error, invocation, json);
   } catch (const AttachedError& error) {
-    print_error(error, json);
+    report(error, json, invocation);
     return error.code == ErrorCode::interrupted ? error.status() : kAttachedFailure;
   } catch (const Error& error) {
-    print_error(error, json || invocation.globals.json);
+    report(error, json, invocation);
     return error.status();
   } catch (const std::exception& error) {
     print_error(Error(ErrorCode::runtime_failed, error.what()), json);

@@ -7,7 +7,7 @@
 #include "images/compressed_image.h"
 #include "images/criu_images.h"
 #include "images/layer.h"
-#include "runtimes/criu_log.h"
+#include "runtimes/diagnosis.h"
 #include "runtimes/fs.h"
 #include "runtimes/interrupt.h"
 #include "runtimes/json.h"

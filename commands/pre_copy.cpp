@@ -4,7 +4,7 @@
 #include "commands/criu.h"
 #include "commands/recovery.h"
 #include "images/criu_images.h"
-#include "runtimes/criu_log.h"
+#include "runtimes/diagnosis.h"
 #include "runtimes/fs.h"
 #include "runtimes/interrupt.h"
 

@@ -5,7 +5,7 @@
 
 #include <random>
 
-#include "runtimes/criu_log.h"
+#include "runtimes/diagnosis.h"
 #include "runtimes/interrupt.h"
 #include "runtimes/json.h"
 
@@ -35,8 +35,8 @@ void sleep_or_throw(milliseconds time) {
 bool may_pass(const Error& error) {
   if (dynamic_cast<const NoRetryError*>(&error) != nullptr) return false;
   if (error.code != ErrorCode::runtime_failed && error.code != ErrorCode::timeout) return false;
-  const Diagnosis known = diagnose_line(error.cause);
-  return known.remedy.empty() || known.transient;
+  const CatalogueEntry* known = find_entry(error.cause);
+  return known == nullptr || known->transient;
 }
 
 std::chrono::seconds delay_after(std::size_t failures) {

@@ -5,7 +5,7 @@
 
 #include <sstream>
 
-#include "runtimes/criu_log.h"
+#include "runtimes/diagnosis.h"
 #include "runtimes/fs.h"
 #include "runtimes/json.h"
 #include "runtimes/procfs.h"
@@ -215,9 +215,10 @@ Error Driver::failure(const std::string& what, const Command& command, const Res
                                         table_.kind == RuntimeKind::runsc);
     error.message =
         fmt::format("{}: {} {}{}", what, name, describe(result.outcome), said.empty() ? "" : ": " + said);
-    if (const Diagnosis known = diagnose_line(said); !known.meaning.empty()) {
-      error.with_cause(said).with_hint(known.remedy);
-      error.message += fmt::format(" ({})", known.meaning);
+    const CatalogueEntry* known = find_entry(said);
+    if (known != nullptr && known->role != Role::general) {
+      error.with_cause(said).with_hint(std::string(known->remedy));
+      error.message += fmt::format(" ({})", known->meaning);
     }
   }
   return error.with_runtime(name).with_command(command.argv());

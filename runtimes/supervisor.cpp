@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "runtimes/criu_log.h"
+#include "runtimes/diagnosis.h"
 #include "runtimes/error_json.h"
 #include "runtimes/interrupt.h"
 #include "runtimes/json.h"
