@@ -1,6 +1,8 @@
 // Name, summary and function of every command.
 #include "cli/commands.h"
 
+#include "cli/completion.h"
+
 namespace ckpt {
 
 const std::vector<VerbRow>& verbs() {
@@ -18,6 +20,8 @@ const std::vector<VerbRow>& verbs() {
       {"delete", "remove a container", true, declare_delete},
       {"gpu-detect", "the host's GPUs, or whether a container uses them", false, declare_gpu_detect},
       {"gpu-thaw", "bring frozen CUDA processes of a container back", true, declare_gpu_thaw},
+      {"completion", "the script that completes ckpt's command lines in a shell", false, declare_completion},
+      {"__complete", "", false, declare_candidates},
   };
   return rows;
 }

@@ -21,5 +21,6 @@ Action declare_exec(CLI::App& app);
 Action declare_kill(CLI::App& app);
 Action declare_delete(CLI::App& app);
 Action declare_gpu_detect(CLI::App& app);
+Action declare_candidates(CLI::App& app);
 
 }  // namespace ckpt
