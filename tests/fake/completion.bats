@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # The completions of bash, zsh and fish, in these shells: everything that the help shows, and what ckpt itself knows.
+# shellcheck disable=SC2154  # bats sets stderr
 
 load helpers
 
@@ -91,10 +92,14 @@ choices() {
   holds "$stderr" "'csh' is not one of bash, zsh, fish"
 }
 
-all_verbs() { offers "$1" "ckpt " $(verbs); }
+all_verbs() {
+  local names
+  mapfile -t names < <(verbs)
+  offers "$1" "ckpt " "${names[@]}"
+}
 @test "every command, and none that is hidden" {
   in_each_shell all_verbs
-  ! grep -q -- '-a __complete' "$COMPLETIONS/ckpt.fish"
+  run ! grep -q -- '-a __complete' "$COMPLETIONS/ckpt.fish"
 }
 
 all_options() {
