@@ -20,6 +20,7 @@ const std::vector<VerbRow>& verbs() {
       {"delete", "remove a container", true, declare_delete},
       {"gpu-detect", "the host's GPUs, or whether a container uses them", false, declare_gpu_detect},
       {"gpu-thaw", "bring frozen CUDA processes of a container back", true, declare_gpu_thaw},
+      {"doctor", "what on this host would stop a checkpoint, and what helps", false, declare_doctor},
       {"completion", "the script that completes ckpt's command lines in a shell", false, declare_completion},
       {"__complete", "", false, declare_candidates},
   };

@@ -21,6 +21,7 @@ Action declare_exec(CLI::App& app);
 Action declare_kill(CLI::App& app);
 Action declare_delete(CLI::App& app);
 Action declare_gpu_detect(CLI::App& app);
+Action declare_doctor(CLI::App& app);
 Action declare_candidates(CLI::App& app);
 
 }  // namespace ckpt

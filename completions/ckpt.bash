@@ -1,7 +1,7 @@
 # bash completion for ckpt. Made by 'ckpt completion bash'; not edited by hand.
 # shellcheck shell=bash
 
-_ckpt_verbs='= run checkpoint restore list images state wait logs exec kill delete gpu-detect gpu-thaw completion'
+_ckpt_verbs='= run checkpoint restore list images state wait logs exec kill delete gpu-detect gpu-thaw doctor completion'
 
 # The options of a command, with the global ones.
 _ckpt_options() {
@@ -19,6 +19,7 @@ _ckpt_options() {
     delete) kind='= -f --force' ;;
     gpu-detect) kind='= -b --bundle --spec --container' ;;
     gpu-thaw) kind='= ' ;;
+    doctor) kind='= --fix-hints' ;;
     completion) kind='= ' ;;
     *) kind='=' ;;
   esac

@@ -189,5 +189,8 @@ complete -c ckpt -n '__ckpt_at gpu-detect' -l container -x -a '(__ckpt_live cont
 complete -c ckpt -n __ckpt_no_verb -a gpu-thaw -d 'bring frozen CUDA processes of a container back'
 complete -c ckpt -n '__ckpt_at gpu-thaw 1' -a '(__ckpt_live containers)'
 
+complete -c ckpt -n __ckpt_no_verb -a doctor -d 'what on this host would stop a checkpoint, and what helps'
+complete -c ckpt -n '__ckpt_at doctor' -l fix-hints -d 'print only the commands that install what is missing'
+
 complete -c ckpt -n __ckpt_no_verb -a completion -d 'the script that completes ckpt\'s command lines in a shell'
 complete -c ckpt -n '__ckpt_at completion 1' -a 'bash zsh fish'

@@ -135,7 +135,7 @@ of_one_place() {
   offers "$1" "ckpt delete -f d" db
   offers "$1" "ckpt gpu-detect --container " db web
   offers "$1" "ckpt restore " web
-  offers "$1" "ckpt run --cdi-spec-dir $T/cdi --device acme.com/gpu=" acme.com/gpu=0 acme.com/gpu=1
+  offers "$1" "ckpt run --cdi-spec-dir $T/cdi --device a" acme.com/gpu=0 acme.com/gpu=1
   offers "$1" "ckpt images p" pin prune
   offers "$1" "ckpt images list " web
   offers "$1" "ckpt images verify web@l" web@latest
