@@ -92,6 +92,7 @@ _ckpt() {
   # bash itself begins a word behind each of its word breaks, and wants the rest from there.
   breaks=${COMP_WORDBREAKS//[[:space:]\"\']/}
   begun=${cur%"${cur##*["$breaks"]}"}
+  begun=${begun%@} # which it takes as part of the word behind
   for ((i = 0; i < ${#COMPREPLY[@]}; i++)); do COMPREPLY[i]=${COMPREPLY[i]#"$begun"}; done
 }
 

@@ -143,7 +143,6 @@ of_one_place() {
   offers "$1" "ckpt restore --from web@2" "$NAME"
   offers "$1" "ckpt --root $T/empty state "
   offers "$1" "ckpt --store $T/empty restore "
-  offers "$1" "ckpt state web "
 }
 @test "containers, checkpoints and devices, where the line says that they are" {
   for id in web db; do
