@@ -1,6 +1,8 @@
 // Name, summary and function of every command.
 #include "cli/commands.h"
 
+#include "cli/completion.h"
+
 namespace ckpt {
 
 const std::vector<VerbRow>& verbs() {
@@ -19,6 +21,9 @@ const std::vector<VerbRow>& verbs() {
       {"gpu-detect", "the host's GPUs, or whether a container uses them", false, declare_gpu_detect},
       {"gpu-thaw", "bring frozen CUDA processes of a container back", true, declare_gpu_thaw},
       {"explain", "why a checkpoint or restore failed, from its log", false, declare_explain},
+      {"doctor", "what on this host would stop a checkpoint, and what helps", false, declare_doctor},
+      {"completion", "the script that completes ckpt's command lines in a shell", false, declare_completion},
+      {"__complete", "", false, declare_candidates},
   };
   return rows;
 }

@@ -9,7 +9,7 @@ namespace ckpt {
 
 struct VerbRow {
   std::string_view name;
-  std::string_view summary;
+  std::string_view summary;  ///< empty: hidden from people
   bool needs_root;
   Action (*declare)(CLI::App&);
 };

@@ -49,7 +49,8 @@ std::vector<std::string> option_names(const CLI::App& app) {
 
 std::vector<std::string> verb_names() {
   std::vector<std::string> names;
-  for (const VerbRow& row : verbs()) names.emplace_back(row.name);
+  for (const VerbRow& row : verbs())
+    if (!row.summary.empty()) names.emplace_back(row.name);
   return names;
 }
 
@@ -116,7 +117,7 @@ struct Invocation {
     for (const VerbRow& row : verbs()) {
       CLI::App* verb = app.add_subcommand(std::string(row.name), std::string(row.summary));
       verb->fallthrough();
-      verb->group("Commands");
+      verb->group(row.summary.empty() ? "" : "Commands");
       verb->set_help_flag("-h,--help", "show this help");
       actions.emplace_back(verb, row.declare(*verb));
       rows.push_back(&row);

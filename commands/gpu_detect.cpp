@@ -2,6 +2,7 @@
 // and why we think so.
 #include <fmt/ranges.h>
 
+#include "commands/doctor.h"
 #include "commands/options.h"
 #include "commands/verbs.h"
 #include "gpu/host.h"
@@ -76,20 +77,6 @@ void show_container(Output& out, const std::vector<GpuReason>& reasons) {
 }
 
 // ---- the host
-
-/// Those that --runtime and --runtime-path leave.
-std::vector<InstalledRuntime> runtimes_of(const Context& context) {
-  const Globals& globals = context.globals;
-  std::optional<Target> named;
-  if (globals.runtime_path) named = context.driver_for_new().target();
-  std::vector<InstalledRuntime> all;
-  for (const RuntimeTable* row : all_runtimes()) {
-    if (globals.runtime && row->name != *globals.runtime) continue;
-    const bool is_named = named && named->kind == row->kind;
-    all.push_back({row->kind, is_named ? named->path : find_program(row->name).value_or("")});
-  }
-  return all;
-}
 
 template <class T>
 json or_null(const std::optional<T>& value) {
@@ -255,6 +242,19 @@ int detect(const Context& context, const DetectOptions& o) {
 }
 
 }  // namespace
+
+std::vector<InstalledRuntime> runtimes_of(const Context& context) {
+  const Globals& globals = context.globals;
+  std::optional<Target> named;
+  if (globals.runtime_path) named = context.driver_for_new().target();
+  std::vector<InstalledRuntime> all;
+  for (const RuntimeTable* row : all_runtimes()) {
+    if (globals.runtime && row->name != *globals.runtime) continue;
+    const bool is_named = named && named->kind == row->kind;
+    all.push_back({row->kind, is_named ? named->path : find_program(row->name).value_or("")});
+  }
+  return all;
+}
 
 Action declare_gpu_detect(CLI::App& app) {
   auto o = std::make_shared<DetectOptions>();

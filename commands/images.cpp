@@ -243,8 +243,7 @@ int prune_store(const Context& context, const ImagesOptions& o) {
 }
 
 int images(Context& context, const ImagesOptions& o) {
-  if (const std::string wrong = not_one_of(o.action, {"list", "inspect", "verify", "pin", "remove", "prune"});
-      !wrong.empty())
+  if (const std::string wrong = not_one_of(o.action, image_actions()); !wrong.empty())
     throw Error(ErrorCode::usage, "images: " + wrong);
   if (o.off && o.action != "pin") throw Error(ErrorCode::usage, "--off goes with 'images pin'");
   if (o.force && o.action != "remove") throw Error(ErrorCode::usage, "--force goes with 'images remove'");
@@ -261,6 +260,11 @@ int images(Context& context, const ImagesOptions& o) {
 }
 
 }  // namespace
+
+const std::vector<std::string>& image_actions() {
+  static const std::vector<std::string> actions = {"list", "inspect", "verify", "pin", "remove", "prune"};
+  return actions;
+}
 
 /// 268.4 MB
 std::string human(std::uint64_t bytes) {

@@ -8,6 +8,8 @@
 
 namespace ckpt {
 
+/// What ACTION can be.
+const std::vector<std::string>& image_actions();
 /// 268.4 MB
 std::string human(std::uint64_t bytes);
 /// ID@TIMESTAMP; for an image with a manifest.

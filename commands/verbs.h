@@ -22,5 +22,7 @@ Action declare_kill(CLI::App& app);
 Action declare_delete(CLI::App& app);
 Action declare_gpu_detect(CLI::App& app);
 Action declare_explain(CLI::App& app);
+Action declare_doctor(CLI::App& app);
+Action declare_candidates(CLI::App& app);
 
 }  // namespace ckpt

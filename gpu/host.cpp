@@ -127,7 +127,9 @@ CriuFacts examine_criu(Prober& prober) {
   return facts;
 }
 
-void examine_driver(HostFacts& facts, const HostPlaces& places) {
+}  // namespace
+
+void look_at_driver(HostFacts& facts, const HostPlaces& places) {
   try {
     const Nvml nvml(places.nvml);
     facts.driver = nvml.driver_version();
@@ -139,8 +141,6 @@ void examine_driver(HostFacts& facts, const HostPlaces& places) {
     facts.gpus = proc_gpus(places.root);
   }
 }
-
-}  // namespace
 
 fs::path criu_plugin_path() {
   return fs::path(environment_variable("CRIU_LIBS_DIR").value_or("/usr/lib/criu")) / "cuda_plugin.so";
@@ -155,7 +155,7 @@ std::optional<CudaCheckpoint> find_cuda_checkpoint(Runner& runner, const HostPla
 HostFacts look_at_host(Runner& runner, Prober& prober, const std::vector<InstalledRuntime>& runtimes,
                        const HostPlaces& places) {
   HostFacts facts;
-  examine_driver(facts, places);
+  look_at_driver(facts, places);
   facts.cuda_checkpoint = find_cuda_checkpoint(runner, places);
   facts.criu = examine_criu(prober);
   for (const InstalledRuntime& runtime : runtimes)

@@ -54,17 +54,6 @@ void remember(const fs::path& file, const json& known) {
   }
 }
 
-std::string version_word(std::string_view text) {
-  const std::size_t line_end = std::min(text.find('\n'), text.size());
-  std::string_view line = text.substr(0, line_end);
-  for (const std::string_view lead : {"version ", "Version: "})
-    if (const std::size_t at = line.find(lead); at != std::string_view::npos) {
-      line.remove_prefix(at + lead.size());
-      return std::string(line.substr(0, line.find_first_of(" \r,")));
-    }
-  return "";
-}
-
 }  // namespace
 
 std::string Prober::answer(const std::string& path, const Argv& args) {
@@ -106,11 +95,22 @@ Advertised Prober::flags(const RuntimeTable& table, const std::string& path, con
 }
 
 std::string Prober::version(const std::string& path) {
-  std::string word = version_word(answer(path, {"--version"}));
+  std::string word = version_in(answer(path, {"--version"}));
   if (word.empty())
     throw Error(ErrorCode::unsupported, fmt::format("cannot read a version from '{} --version'", path))
         .with_hint("name a working binary with --runtime-path");
   return word;
+}
+
+std::string version_in(std::string_view text) {
+  const std::size_t line_end = std::min(text.find('\n'), text.size());
+  std::string_view line = text.substr(0, line_end);
+  for (const std::string_view lead : {"version ", "Version: "})
+    if (const std::size_t at = line.find(lead); at != std::string_view::npos) {
+      line.remove_prefix(at + lead.size());
+      return std::string(line.substr(0, line.find_first_of(" \r,")));
+    }
+  return "";
 }
 
 bool version_at_least(std::string_view version, int major, int minor) {

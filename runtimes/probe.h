@@ -31,6 +31,9 @@ class Prober {
   std::map<std::string, nlohmann::json> known_;  ///< by path of the binary: read once in a process
 };
 
+/// The word behind "version" (or "Version:") in the first line; empty when there is none.
+std::string version_in(std::string_view text);
+
 /// "4.1.1" >= 4.1: compares the leading numbers. False for a text without numbers.
 bool version_at_least(std::string_view version, int major, int minor);
 

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "runtimes/fs.h"
+#include "runtimes/ids.h"
 
 namespace ckpt {
 namespace {
@@ -87,6 +88,18 @@ std::set<RuntimeKind> holders(const std::string& root, const std::string& id) {
     if (name.starts_with(id + "_sandbox:") && name.ends_with(".state")) kinds.insert(RuntimeKind::runsc);
   }
   return kinds;
+}
+
+std::set<std::string> ids_in(const std::string& root) {
+  std::set<std::string> ids;
+  std::error_code error;
+  for (fs::directory_iterator it(root, error), end; !error && it != end; it.increment(error)) {
+    const auto kind = kind_of_entry(it->path());
+    const std::string name = it->path().filename().string();
+    const std::string id = kind == RuntimeKind::runsc ? name.substr(0, name.find("_sandbox:")) : name;
+    if (kind && valid_id(id)) ids.insert(id);
+  }
+  return ids;
 }
 
 bool holds(const Target& target, const std::string& id) {

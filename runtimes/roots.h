@@ -27,6 +27,9 @@ std::vector<Root> known_roots(const std::vector<std::string>& extra, const std::
 /// runsc ROOT/ID_sandbox:SANDBOX.state.
 std::set<RuntimeKind> holders(const std::string& root, const std::string& id);
 
+/// The ids of all containers in `root`, in whatever form; none when it cannot be read.
+std::set<std::string> ids_in(const std::string& root);
+
 /// Whether the root of `target` holds `id` in the form of its runtime.
 bool holds(const Target& target, const std::string& id);
 

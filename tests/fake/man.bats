@@ -8,7 +8,7 @@ ERRORS=$BATS_TEST_DIRNAME/../../runtimes/error.cpp
 declare -gA STATUSES=(
   [run]='1 2 3 4 5 8 9 125 130 143' [checkpoint]='1 2 3 4 5 6 8 9 130 143' [restore]='1 2 3 4 5 6 7 8 9 10 11 125 130 143'
   [list]='2 130 143' [state]='1 2 3 4 5' [wait]='1 2 3 4 5 9 130 143' [logs]='2 4 130 143' [exec]='1 2 3 4 5'
-  [kill]='1 2 3 4 5' [delete]='1 2 3 4 5 8' [gpu-detect]='1 2 3 4 5 130 143' [images]='1 2 4 5 7 8' [gpu-thaw]='1 2 3 4 5 6 8 130 143' [explain]='1 2 4'
+  [completion]='1 2' [doctor]='1 2 3 130 143' [kill]='1 2 3 4 5' [delete]='1 2 3 4 5 8' [gpu-detect]='1 2 3 4 5 130 143' [images]='1 2 4 5 7 8' [gpu-thaw]='1 2 3 4 5 6 8 130 143' [explain]='1 2 4'
 )
 
 verbs() { "$CKPT" --help | awk '/^Commands:/ { on = 1; next } on && NF { print $1 } on && !NF { exit }'; }
@@ -23,7 +23,7 @@ options_in_page() { sed -n 's/^\.It Fl //p' "$(page_of "$1")" | sed 's/ \(Ar\|Cm
 
 # Choices, as in soft|full|strict|ignore
 choices_in_help() { "$CKPT" ${1:+"$1"} --help | grep -o -- ' [a-z-]*|[a-z|-]*' | tr -d ' ' | sort; }
-choices_in_page() { sed -n 's/^\.It Fl .* Cm //p' "$(page_of "$1")" | tr -d ' ' | sort; }
+choices_in_page() { sed -n 's/^\.It \(Fl\|Ar\) .* Cm //p' "$(page_of "$1")" | tr -d ' ' | sort; }
 
 exit_statuses() { sed -n '/^\.Sh EXIT STATUS/,/^\.Sh [^E]/p' "$(page_of "$1")"; }
 

@@ -1,0 +1,92 @@
+// ckpt __complete KIND: what the shells' completion offers, one per line. Reads files only, starts no
+// program, and says nothing when it cannot read.
+#include <set>
+
+#include "commands/options.h"
+#include "commands/verbs.h"
+#include "gpu/cdi.h"
+#include "images/retention.h"
+#include "runtimes/fs.h"
+#include "runtimes/ids.h"
+#include "runtimes/program.h"
+#include "runtimes/roots.h"
+
+namespace ckpt {
+namespace {
+
+struct CandidatesOptions {
+  std::string kind, action;
+  std::vector<std::string> cdi_dirs;
+};
+
+using Names = std::set<std::string>;
+
+Names containers(const Context& context) {
+  Names ids;
+  std::vector<std::string> extra;
+  if (context.globals.root) extra.push_back(absolute_path(*context.globals.root).string());
+  for (const Root& root : known_roots(extra)) {
+    if (!extra.empty() && root.path != extra.front()) continue;
+    for (const std::string& id : ids_in(root.path)) ids.insert(id);
+  }
+  for (const Record& record : context.records.all())
+    if (extra.empty() || record.target.root == extra.front()) ids.insert(record.id);
+  return ids;
+}
+
+Names images(const Context& context) {
+  Names names;
+  for (const StoredImage& image : stored_images(context.globals.store, std::nullopt))
+    if (image.complete) names.insert({image.name, image.id + "@latest"});
+  return names;
+}
+
+/// The containers that have a checkpoint in the store.
+Names saved(const Context& context) {
+  Names ids;
+  for (const StoredImage& image : stored_images(context.globals.store, std::nullopt))
+    if (image.complete) ids.insert(image.id);
+  return ids;
+}
+
+Names runtimes(const Context& context) {
+  Names names = {"auto"};
+  for (const RuntimeTable* row : all_runtimes())
+    if (context.globals.runtime_path || find_program(row->name)) names.emplace(row->name);
+  return names;
+}
+
+Names devices(const CandidatesOptions& o) {
+  const std::vector<std::string> names = CdiRegistry(cdi_dirs(o.cdi_dirs)).names();
+  return {names.begin(), names.end()};
+}
+
+Names candidates(const Context& context, const CandidatesOptions& o) {
+  if (o.kind == "containers") return containers(context);
+  if (o.kind == "saved") return saved(context);
+  if (o.kind == "images") return images(context);
+  if (o.kind == "names") return o.action == "list" || o.action == "prune" ? saved(context) : images(context);
+  return o.kind == "runtimes" ? runtimes(context) : devices(o);
+}
+
+int print(const Context& context, const CandidatesOptions& o) {
+  for (const std::string& name : candidates(context, o))
+    if (name.find_first_of("\n\r\t ") == std::string::npos) context.out.line(name);
+  return 0;
+}
+
+}  // namespace
+
+Action declare_candidates(CLI::App& app) {
+  auto o = std::make_shared<CandidatesOptions>();
+  app.add_option("--cdi-spec-dir", o->cdi_dirs, "where CDI specifications are")
+      ->allow_extra_args(false)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  app.add_option("KIND", o->kind, "what is to be completed")
+      ->required()
+      ->check(one_of({"containers", "saved", "images", "names", "devices", "runtimes"}));
+  app.add_option("ACTION", o->action, "of images");
+  return [o](Context& context) { return print(context, *o); };
+}
+
+}  // namespace ckpt

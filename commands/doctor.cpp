@@ -1,0 +1,110 @@
+// ckpt doctor: what on this host would stop a checkpoint or a restore, one line each, and what helps.
+#include "commands/doctor.h"
+
+#include <fmt/ranges.h>
+#include <unistd.h>
+
+#include "commands/options.h"
+#include "commands/verbs.h"
+#include "gpu/checkup.h"
+#include "runtimes/distribution.h"
+#include "runtimes/fs.h"
+#include "runtimes/json.h"
+#include "runtimes/program.h"
+
+namespace ckpt {
+namespace {
+
+using nlohmann::json;
+using Status = Check::Status;
+
+struct DoctorOptions {
+  bool fix_hints = false;
+};
+
+std::vector<Check> all_checks(const Context& context) {
+  std::vector<Check> checks = check_host_state(look_at_state(context));
+  for (Check& check : check_gpus(look_at_gpus(context))) checks.push_back(std::move(check));
+  return checks;
+}
+
+std::vector<std::string> hints_for(const std::vector<Check>& checks) {
+  std::set<std::string> missing;
+  for (const Check& check : checks)
+    if (check.status != Status::ok && !check.missing.empty()) missing.insert(check.missing);
+  for (const char* file : {"/etc/os-release", "/usr/lib/os-release"})
+    if (const auto text = read_file(file)) return install_commands(distribution_of(*text), missing);
+  return install_commands({}, missing);
+}
+
+json to_json(const Check& check) {
+  return {{"area", check.area},
+          {"name", check.name},
+          {"status", name_of(check.status)},
+          {"found", check.found},
+          {"fix", check.fix.empty() ? json() : json(check.fix)}};
+}
+
+bool wants_colour() {
+  const auto terminal = environment_variable("TERM");
+  return ::isatty(STDOUT_FILENO) == 1 && !environment_variable("NO_COLOR") && terminal && *terminal != "dumb";
+}
+
+/// Each with as many bytes of colour as the others, for the columns.
+std::string coloured(const char* colour, std::string_view text) {
+  return fmt::format("\x1b[{}m{}\x1b[0m", colour, text);
+}
+
+std::string status_cell(Status status, bool colour) {
+  if (!colour) return std::string(name_of(status));
+  const char* const code = status == Status::ok ? "32" : status == Status::warning ? "33" : "31";
+  return coloured(code, name_of(status));
+}
+
+void show(Output& out, const std::vector<Check>& checks) {
+  const bool colour = wants_colour();
+  std::vector<std::vector<std::string>> rows;
+  for (const Check& check : checks)
+    rows.push_back({status_cell(check.status, colour), check.area, check.name,
+                    check.fix.empty() ? check.found : check.found + "; " + check.fix});
+  out.table({colour ? coloured("39", "STATUS") : "STATUS", "AREA", "CHECK", "FOUND"}, rows);
+}
+
+/// What was shown is the answer; that something fails is the exit status, and a sentence.
+void require_good(const std::vector<Check>& checks) {
+  std::vector<std::string> failed;
+  for (const Check& check : checks)
+    if (check.status == Status::fails) failed.push_back(check.area + " " + check.name);
+  if (failed.empty()) return;
+  throw Error(ErrorCode::unsupported,
+              fmt::format("{} of {} checks {}: {}", failed.size(), checks.size(),
+                          failed.size() == 1 ? "fails" : "fail", fmt::join(failed, ", ")))
+      .with_hint("'ckpt doctor --fix-hints' has the commands that install what is missing");
+}
+
+int examine(const Context& context, const DoctorOptions& o) {
+  const std::vector<Check> checks = all_checks(context);
+  const std::vector<std::string> hints = o.fix_hints ? hints_for(checks) : std::vector<std::string>{};
+  if (context.globals.json) {
+    json document = {{"checks", json::array()}};
+    for (const Check& check : checks) document["checks"].push_back(to_json(check));
+    if (o.fix_hints) document["fix_hints"] = hints;
+    context.out.document(document);
+  } else if (o.fix_hints) {
+    for (const std::string& hint : hints) context.out.line(hint);
+  } else {
+    show(context.out, checks);
+  }
+  require_good(checks);
+  return 0;
+}
+
+}  // namespace
+
+Action declare_doctor(CLI::App& app) {
+  auto o = std::make_shared<DoctorOptions>();
+  app.add_flag("--fix-hints", o->fix_hints, "print only the commands that install what is missing");
+  return [o](Context& context) { return examine(context, *o); };
+}
+
+}  // namespace ckpt
