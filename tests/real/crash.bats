@@ -96,16 +96,16 @@ debris() {
   [[ $(cut -d ' ' -f 5 /proc/self/mountinfo | grep -cF "$STORE/") -eq $layers ]] || grep -F "$STORE/" /proc/self/mountinfo
 }
 
+leave_and_again() {
+  stepped "$1" "$2" checkpoint --leave-running "$ID" || return
+  ckpt checkpoint --leave-running "$ID" >/dev/null || return
+  nothing_is_left && counts_on 0
+}
+
 @test "checkpoint --leave-running: it runs on" {
   local what
   start_container
-  one() {
-    local from
-    stepped "$1" "$2" checkpoint --leave-running "$ID" || return
-    ckpt checkpoint --leave-running "$ID" >/dev/null || return
-    nothing_is_left && counts_on 0
-  }
-  for what in kill term enospc eio; do every "$what" 6 one; done
+  for what in kill term enospc eio; do every "$what" 6 leave_and_again; done
   tally 'checkpoint --leave-running'
 }
 
@@ -171,24 +171,26 @@ restore_and_again() {
   tally 'restore, --overlay'
 }
 
+# $home has a checkpoint, $newest.
+prune_and_again() {
+  cp -a "$home/$newest" "$home/20010101T000000Z-000000"
+  stepped "$1" "$2" images prune --keep-last 1 || return
+  [[ -e $home/$newest/ckpt.json ]] || fail 'the newest is gone' || return
+  ckpt images verify "$ID@latest" >/dev/null && ckpt images prune --keep-last 1 >/dev/null || return
+  [[ $(ls -A "$home") == "$newest" ]] || fail "left: $(ls -A "$home")" || return
+  # A lock is left to the next one that works on the container.
+  [[ -z $(find "$STATE/locks" -name '*.lock') ]] || ckpt checkpoint --leave-running "$ID" >/dev/null || return
+  nothing_is_left
+  newest=$(ls "$home")
+}
+
 @test "images prune: what it keeps is whole, what it removes is gone after the next one" {
   local what home newest
   start_container
   home=$STORE/checkpoints/$ID
   newest=$(ls "$home")
-  one() {
-    cp -a "$home/$newest" "$home/20010101T000000Z-000000"
-    stepped "$1" "$2" images prune --keep-last 1 || return
-    [[ -e $home/$newest/ckpt.json ]] || fail 'the newest is gone' || return
-    ckpt images verify "$ID@latest" >/dev/null && ckpt images prune --keep-last 1 >/dev/null || return
-    [[ $(ls -A "$home") == "$newest" ]] || fail "left: $(ls -A "$home")" || return
-    # A lock is left to the next one that works on the container.
-    [[ -z $(find "$STATE/locks" -name '*.lock') ]] || ckpt checkpoint --leave-running "$ID" >/dev/null || return
-    nothing_is_left
-    newest=$(ls "$home")
-  }
-  every kill 3 one
-  for what in term enospc eio; do every "$what" 6 one; done
+  every kill 3 prune_and_again
+  for what in term enospc eio; do every "$what" 6 prune_and_again; done
   tally 'images prune'
 }
 

@@ -29,9 +29,8 @@ saved() {
 
 # crun leaves the cgroups of a restore that failed.
 forget() {
-  local path
   bare delete --force "$ID" || true
-  for path in $(cgroups); do rmdir "$path"; done
+  await 'find $(cgroups) -depth -type d -exec rmdir {} + 2>/dev/null; [[ -z $(cgroups) ]]'
 }
 
 begun() {
