@@ -180,7 +180,7 @@ prune_and_again() {
   [[ $(ls -A "$home") == "$newest" ]] || fail "left: $(ls -A "$home")" || return
   # A lock is left to the next one that works on the container.
   [[ -z $(find "$STATE/locks" -name '*.lock') ]] || ckpt checkpoint --leave-running "$ID" >/dev/null || return
-  nothing_is_left
+  nothing_is_left || return
   newest=$(ls "$home")
 }
 
