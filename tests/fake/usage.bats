@@ -83,6 +83,7 @@ teardown() { leave_place; }
   refuses 2 usage "container id '../x' is not valid" -- run -d -b "$BUNDLE" ../x
   refuses 2 usage "container id '../x' is not valid" -- restore -d ../x
   refuses 2 usage "container id '..' is not valid" -- restore -d --from ..@latest
+  refuses 2 usage "'c@latest' is a checkpoint's name" "--from" -- restore -d c@latest
   refuses 4 not-found "there is no image directory" -- restore -d --from ../x@latest
   refuses 2 usage "container id '../x' is not valid" -- delete --force ../x
   refuses 2 usage "unknown option '-x'" -- state -x c
