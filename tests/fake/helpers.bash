@@ -77,7 +77,7 @@ fake_gone() { gone "$(cat "$FAKE_DIR/at/$1")"; }
 
 # Kills the containers that are left and waits for the monitors, which must not outlive a test.
 leave_place() {
-  local pid mounted
+  local file pid mounted
   for mounted in "${MOUNTS[@]}"; do umount -l "$mounted" || true; done
   if [ -n "$BACKGROUND" ]; then kill -KILL "$BACKGROUND" 2>/dev/null || true; fi
   if [ -e "$FAKE_DIR/pids" ]; then
@@ -85,7 +85,8 @@ leave_place() {
       case $(readlink "/proc/$pid/exe") in */fake-runtime*) kill -KILL "$pid" || true ;; esac
     done <"$FAKE_DIR/pids"
   fi
-  for pid in $(sed -s '$a\' "$FAKE_DIR"/at/* 2>/dev/null); do
+  for file in "$FAKE_DIR"/at/*; do
+    pid=$(cat "$file" 2>/dev/null) || continue
     case $(readlink "/proc/$pid/exe") in */fake-runtime*) kill -KILL "$pid" || true ;; esac
   done
   for pid in $(monitors); do await gone "$pid"; done
