@@ -113,16 +113,7 @@ void Dump::mark_stopping() {
 /// all that is left of it.
 void Dump::dump() {
   throw_if_interrupted();
-  const Command command = dump_command(context_, plan_, final_delivery(), scratch_);
-  const Result result = plan_.driver().runner().run(command);
-  runtime_ = result.seconds;
-  if (!result.ok()) {
-    Error error = plan_.driver().failure(fmt::format("checkpoint of '{}' failed", plan_.id()), command,
-                                         result, scratch_ / "runtime.log");
-    explain_by_log(error, work_dir_ / "dump.log");
-    keep_log(context_, error, plan_.id() + ".dump.log");
-    throw error;
-  }
+  runtime_ = run_dump(context_, plan_, final_delivery(), scratch_, work_dir_, "checkpoint");
   const bool goes_on = !plan_.stop || plan_.publish_first;
   if (goes_on) throw_if_interrupted();
   require_complete(plan_, image_.runtime_images());
@@ -257,6 +248,18 @@ json Dump::result() const {
   for (const PreDump& one : pre_dumps_) seconds += one.seconds;
   result["seconds"]["pre_copy"] = seconds;
   return result;
+}
+
+double run_dump(const Context& context, const CheckpointPlan& plan, const Delivery& delivery,
+                const fs::path& scratch, const fs::path& work_dir, const std::string& what) {
+  const Command command = dump_command(context, plan, delivery, scratch);
+  const Result result = plan.driver().runner().run(command);
+  if (result.ok()) return result.seconds;
+  Error error = plan.driver().failure(fmt::format("{} of '{}' failed", what, plan.id()), command, result,
+                                      scratch / "runtime.log");
+  explain_by_log(error, work_dir / "dump.log");
+  keep_log(context, error, plan.id() + ".dump.log");
+  throw error;
 }
 
 }  // namespace ckpt

@@ -72,4 +72,10 @@ class Dump {
   double freeze_gpu_ = 0, frozen_ = 0, runtime_ = 0, publish_ = 0;  ///< seconds
 };
 
+/// One dump of the runtime's, `what` in an error: "checkpoint", "pre-dump 2". Seconds that it took. Throws
+/// what the runtime's failure and the dump.log in `work_dir` tell; the log is kept.
+double run_dump(const Context& context, const CheckpointPlan& plan, const Delivery& delivery,
+                const std::filesystem::path& scratch, const std::filesystem::path& work_dir,
+                const std::string& what);
+
 }  // namespace ckpt

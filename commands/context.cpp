@@ -122,7 +122,11 @@ std::optional<std::chrono::milliseconds> Context::timeout_or(std::chrono::millis
 }
 
 fs::path Context::lock_file(const Target& target, const std::string& id) const {
-  return fs::path(globals.state_dir) / "locks" / directory_of_root(target.kind, target.root) / (id + ".lock");
+  return lock_file(directory_of_root(target.kind, target.root), id);
+}
+
+fs::path Context::lock_file(const std::string& root_directory, const std::string& id) const {
+  return fs::path(globals.state_dir) / "locks" / root_directory / (id + ".lock");
 }
 
 fs::path Context::default_log(const std::string& id) const {

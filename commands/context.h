@@ -60,6 +60,8 @@ struct Context {
   /// --timeout, else `otherwise`; nullopt for --timeout 0.
   std::optional<std::chrono::milliseconds> timeout_or(std::chrono::milliseconds otherwise) const;
   std::filesystem::path lock_file(const Target& target, const std::string& id) const;
+  /// With directory_of_root()'s name of the target.
+  std::filesystem::path lock_file(const std::string& root_directory, const std::string& id) const;
   std::filesystem::path default_log(const std::string& id) const;
   /// Prints commands for --dry-run: one per line shell-quoted, or an array of argv arrays.
   void print_plan(const std::vector<Argv>& commands) const;

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "commands/doctor.h"
+#include "runtimes/diagnosis.h"
 #include "runtimes/fs.h"
 #include "runtimes/machine.h"
 #include "runtimes/program.h"
@@ -64,15 +65,14 @@ RuntimeState runtime_state(const Context& context, const InstalledRuntime& runti
 
 // ---- CRIU
 
-/// The first line that tells of an error, else the first line.
+/// The line that is the cause, else the first line.
 std::string complaint(const Said& said) {
+  if (const Diagnosis known = diagnose(said.all); known.cause.number != 0)
+    return std::string(known.cause.text);
   std::istringstream lines(said.all);
-  std::string first;
-  for (std::string line; std::getline(lines, line);) {
-    if (line.find("Error") != std::string::npos) return line;
-    if (first.empty()) first = line;
-  }
-  return first.empty() ? "'criu check' failed without a word" : first;
+  std::string line;
+  while (line.empty() && std::getline(lines, line)) continue;
+  return line.empty() ? "'criu check' failed without a word" : line;
 }
 
 /// nullopt where this CRIU does not know the feature.
@@ -227,14 +227,15 @@ HostState look_at_state(const Context& context) {
 }
 
 HostFacts look_at_gpus(const Context& context) {
-  HostFacts driver;
-  look_at_driver(driver);
-  if (driver.driver.empty()) return driver;
+  HostFacts facts;
+  look_at_driver(facts);
+  if (facts.driver.empty()) return facts;
   // A memory that cannot be written: what was learned is not kept.
   Prober prober(context.runner, "/dev/null");
-  return look_at_host(context.runner, prober, runtimes_of(context),
-                      {.cuda_checkpoint = context.globals.cuda_checkpoint,
-                       .limit = context.timeout_or(std::chrono::seconds(30))});
+  look_at_programs(facts, context.runner, prober, runtimes_of(context),
+                   {.cuda_checkpoint = context.globals.cuda_checkpoint,
+                    .limit = context.timeout_or(std::chrono::seconds(30))});
+  return facts;
 }
 
 }  // namespace ckpt

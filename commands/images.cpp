@@ -169,8 +169,7 @@ void prune_one(const Context& context, const StoredImage& image) {
   remove_image(image.path);
 }
 
-bool has_a_container(const Context& context, const fs::path& layer) {
-  const std::vector<Record> records = context.records.all();
+bool has_a_container(const std::vector<Record>& records, const fs::path& layer) {
   return std::any_of(records.begin(), records.end(),
                      [&](const Record& one) {
                        return one.layer == layer.string() &&
@@ -182,21 +181,21 @@ bool has_a_container(const Context& context, const fs::path& layer) {
 /// What a ckpt that was killed, or the end of the machine, left of containers that are no more.
 std::vector<fs::path> layers_left(const Context& context, const ImagesOptions& o) {
   std::vector<fs::path> layers = stored_layers(context.globals.store);
+  const std::vector<Record> records = context.records.all();
   std::erase_if(layers, [&](const fs::path& layer) {
     const bool asked = o.names.empty() ||
                        std::find(o.names.begin(), o.names.end(), layer.filename().string()) != o.names.end();
-    return !asked || has_a_container(context, layer);
+    return !asked || has_a_container(records, layer);
   });
   return layers;
 }
 
 /// Under the lock of its container, which has the same names; one that another ckpt works on is not left.
 void remove_layer(const Context& context, const fs::path& layer) {
-  const fs::path file = fs::path(context.globals.state_dir) / "locks" / layer.parent_path().filename() /
-                        (layer.filename().string() + ".lock");
   try {
-    const StoreLock lock(file);
-    if (has_a_container(context, layer)) return;
+    const StoreLock lock(
+        context.lock_file(layer.parent_path().filename().string(), layer.filename().string()));
+    if (has_a_container(context.records.all(), layer)) return;
     if (const auto failed = remove_tree(layer)) throw Error(ErrorCode::runtime_failed, *failed);
   } catch (const Error& error) {
     if (error.code != ErrorCode::busy) throw;

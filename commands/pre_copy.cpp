@@ -1,10 +1,9 @@
 // The rounds of a pre-copy.
 #include "commands/pre_copy.h"
 
+#include "commands/checkpoint_dump.h"
 #include "commands/criu.h"
-#include "commands/recovery.h"
 #include "images/criu_images.h"
-#include "runtimes/diagnosis.h"
 #include "runtimes/fs.h"
 #include "runtimes/interrupt.h"
 
@@ -24,16 +23,7 @@ PreDump one_round(const Context& context, const CheckpointPlan& plan, const Stag
   make_private_dirs(directory);
   const Delivery delivery =
       checkpoint_delivery(plan.driver().dialect("checkpoint"), pre_dump_opts(plan, image, number), plan.id());
-  const Command command = dump_command(context, plan, delivery, scratch);
-  const Result result = plan.driver().runner().run(command);
-  if (!result.ok()) {
-    Error error = plan.driver().failure(fmt::format("pre-dump {} of '{}' failed", number, plan.id()), command,
-                                        result, scratch / "runtime.log");
-    explain_by_log(error, directory / "dump.log");
-    keep_log(context, error, plan.id() + ".dump.log");
-    throw error;
-  }
-  round.seconds = result.seconds;
+  round.seconds = run_dump(context, plan, delivery, scratch, directory, fmt::format("pre-dump {}", number));
   if (const auto stats = dump_stats(directory / "stats-dump")) round.pages = stats->pages_written;
   return round;
 }

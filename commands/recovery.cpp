@@ -91,11 +91,11 @@ void wait_for_orphans(const Context& context, const Driver& driver, const std::s
   if (lock.left_behind().empty()) return;
   const auto until =
       std::chrono::steady_clock::now() + context.timeout_or(limit).value_or(std::chrono::hours(24));
+  const Target& target = driver.target();
+  const std::string directory = context.records.directory(target.kind, target.root, id).string();
   for (;;) {
-    const auto record = context.records.load(driver.target().kind, driver.target().root, id);
-    const auto orphan = orphan_at_work(
-        driver.target(), id,
-        context.records.directory(driver.target().kind, driver.target().root, id).string(), record);
+    const auto record = context.records.load(target.kind, target.root, id);
+    const auto orphan = orphan_at_work(target, id, directory, record);
     if (!orphan) return;
     if (std::chrono::steady_clock::now() >= until || interrupted()) {
       lock.hand_on();

@@ -8,7 +8,6 @@
 #include "images/criu_images.h"
 #include "images/digest.h"
 #include "images/layer.h"
-#include "runtimes/diagnosis.h"
 #include "runtimes/fs.h"
 #include "runtimes/ids.h"
 #include "runtimes/json.h"
@@ -28,8 +27,7 @@ Image choose_image(const Context& context, const RestoreOptions& o) {
     throw Error(ErrorCode::usage, "nothing to restore: name a container, --from or --image-path")
         .with_hint("'ckpt restore ID' takes the newest checkpoint of ID");
   if (o.id.find('@') != std::string::npos)
-    throw Error(ErrorCode::usage,
-                fmt::format("'{}' is a checkpoint's name, no container's", printable_line(o.id)))
+    throw Error(ErrorCode::usage, fmt::format("'{}' is a checkpoint's name, no container's", printable(o.id)))
         .with_hint("a checkpoint is named with --from");
   validate_id(o.id);
   return find_image(context.globals.store, o.id + "@latest");

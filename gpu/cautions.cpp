@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "runtimes/fs.h"
+#include "runtimes/procfs.h"
 
 namespace ckpt {
 namespace {
@@ -11,15 +12,6 @@ namespace {
 bool has(const std::vector<std::string>& environment, std::string_view start) {
   return std::any_of(environment.begin(), environment.end(),
                      [&](const std::string& one) { return one.starts_with(start); });
-}
-
-void add_environment(pid_t pid, std::vector<std::string>& environment) {
-  const std::string text = read_file(fmt::format("/proc/{}/environ", pid)).value_or("");
-  for (std::size_t begin = 0; begin < text.size();) {
-    const std::size_t end = std::min(text.find('\0', begin), text.size());
-    environment.push_back(text.substr(begin, end - begin));
-    begin = end + 1;
-  }
 }
 
 }  // namespace
@@ -57,7 +49,8 @@ CudaSurroundings look_around(const std::vector<GpuHolder>& processes, bool on_ho
   for (const GpuHolder& process : processes) {
     seen.devices.insert(seen.devices.end(), process.devices.begin(), process.devices.end());
     if (!on_host) continue;
-    add_environment(process.pid, seen.environment);
+    const std::vector<std::string> own = zero_terminated(process.pid, "environ");
+    seen.environment.insert(seen.environment.end(), own.begin(), own.end());
     const auto maps = read_file(fmt::format("/proc/{}/maps", process.pid));
     seen.nccl = seen.nccl || (maps && maps->find("/libnccl") != std::string::npos);
   }

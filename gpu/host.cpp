@@ -156,11 +156,16 @@ HostFacts look_at_host(Runner& runner, Prober& prober, const std::vector<Install
                        const HostPlaces& places) {
   HostFacts facts;
   look_at_driver(facts, places);
+  look_at_programs(facts, runner, prober, runtimes, places);
+  return facts;
+}
+
+void look_at_programs(HostFacts& facts, Runner& runner, Prober& prober,
+                      const std::vector<InstalledRuntime>& runtimes, const HostPlaces& places) {
   facts.cuda_checkpoint = find_cuda_checkpoint(runner, places);
   facts.criu = examine_criu(prober);
   for (const InstalledRuntime& runtime : runtimes)
     facts.runtimes.push_back(examine(runner, prober, runtime, places));
-  return facts;
 }
 
 }  // namespace ckpt

@@ -71,8 +71,10 @@ struct HostPlaces {
 /// Asks everything; what cannot be learned is a problem in the facts. Throws only Error(interrupted).
 HostFacts look_at_host(Runner& runner, Prober& prober, const std::vector<InstalledRuntime>& runtimes,
                        const HostPlaces& places = {});
-/// Its driver and GPUs only; no program is asked.
+/// Its two parts: driver and GPUs, for which no program is asked; and the programs.
 void look_at_driver(HostFacts& facts, const HostPlaces& places = {});
+void look_at_programs(HostFacts& facts, Runner& runner, Prober& prober,
+                      const std::vector<InstalledRuntime>& runtimes, const HostPlaces& places = {});
 /// The one that cuda_checkpoint_program() chooses; nullopt for none.
 std::optional<CudaCheckpoint> find_cuda_checkpoint(Runner& runner, const HostPlaces& places = {});
 /// CRIU_LIBS_DIR, else /usr/lib/criu (CRIU 4.1, criu/plugin.c), and cuda_plugin.so in it.

@@ -15,6 +15,7 @@
 #include "runtimes/error.h"
 #include "runtimes/fs.h"
 #include "runtimes/json.h"
+#include "runtimes/procfs.h"
 #include "runtimes/program.h"
 #include "runtimes/record.h"
 
@@ -92,10 +93,8 @@ std::vector<fs::path> stored_layers(const fs::path& store) {
 /// proc(5): the mount at / of its namespace, which names the upper directory.
 bool layer_in_use(const Layer& layer) {
   const std::string upper = fmt::format("upperdir={},", escaped(layer.upper()));
-  std::error_code error;
-  for (fs::directory_iterator it("/proc", error), end; !error && it != end; it.increment(error)) {
-    if (it->path().filename().string().find_first_not_of("0123456789") != std::string::npos) continue;
-    std::istringstream mounts(read_file(it->path() / "mountinfo").value_or(""));
+  for (const pid_t pid : all_processes()) {
+    std::istringstream mounts(read_file(fmt::format("/proc/{}/mountinfo", pid)).value_or(""));
     for (std::string line; std::getline(mounts, line);)
       if (line.find(" / / ") != std::string::npos && line.find(upper) != std::string::npos) return true;
   }

@@ -18,13 +18,13 @@ bool allowed(char c) {
          std::string_view("_+-.").find(c) != std::string_view::npos;
 }
 
+}  // namespace
+
 std::string printable(std::string_view id) {
   std::string shown;
   for (const char c : id.substr(0, 40)) shown += std::isprint(static_cast<unsigned char>(c)) != 0 ? c : '?';
   return id.size() > 40 ? shown + "..." : shown;
 }
-
-}  // namespace
 
 bool valid_id(std::string_view id) {
   return !id.empty() && id.size() <= kLongest && id[0] != '-' && id[0] != '.' &&

@@ -1,5 +1,6 @@
 // Container ids: they become file names and arguments, so they are checked before anything else happens.
 #pragma once
+#include <string>
 #include <string_view>
 
 namespace ckpt {
@@ -8,5 +9,8 @@ namespace ckpt {
 /// length). Throws Error(usage) naming the id and the rule.
 void validate_id(std::string_view id);
 bool valid_id(std::string_view id);
+
+/// Enough of what was given as an id to know it again, with nothing that a terminal would obey.
+std::string printable(std::string_view id);
 
 }  // namespace ckpt

@@ -2,7 +2,6 @@
 #include "runtimes/orphans.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "runtimes/fs.h"
 #include "runtimes/procfs.h"
@@ -11,17 +10,6 @@ namespace ckpt {
 namespace {
 
 constexpr const char* kVerbs[] = {"pause", "resume", "checkpoint", "restore", "start", "delete"};
-
-Argv command_line(pid_t pid) {
-  const std::string text =
-      read_file(fs::path("/proc") / std::to_string(pid) / "cmdline").value_or(std::string());
-  Argv words;
-  for (std::size_t at = 0; at < text.size(); at = text.find('\0', at) + 1) {
-    words.emplace_back(text.c_str() + at);
-    if (text.find('\0', at) == std::string::npos) break;
-  }
-  return words;
-}
 
 bool is_ckpt(pid_t pid) {
   std::error_code error, own_error;
@@ -49,14 +37,9 @@ bool brings_up(const Argv& words, const std::string& record_dir) {
 
 std::optional<pid_t> orphan_at_work(const Target& target, const std::string& id,
                                     const std::string& record_dir, const std::optional<Record>& record) {
-  std::error_code error;
-  for (fs::directory_iterator it("/proc", error), end; !error && it != end; it.increment(error)) {
-    const std::string name = it->path().filename().string();
-    pid_t pid = 0;
-    if (std::from_chars(name.data(), name.data() + name.size(), pid).ptr != name.data() + name.size())
-      continue;
+  for (const pid_t pid : all_processes()) {
     if (record && (pid == record->monitor || pid == record->pid)) continue;
-    const Argv words = command_line(pid);
+    const Argv words = zero_terminated(pid, "cmdline");
     const bool at_work = (works_on(words, target, id) && !is_ckpt(pid)) || brings_up(words, record_dir);
     if (at_work && alive(pid)) return pid;
   }

@@ -86,6 +86,27 @@ std::string address(const std::string& hex) {
 
 }  // namespace
 
+std::vector<pid_t> all_processes() {
+  std::vector<pid_t> pids;
+  std::error_code error;
+  for (fs::directory_iterator it("/proc", error), end; !error && it != end; it.increment(error)) {
+    const std::string name = it->path().filename().string();
+    if (name.find_first_not_of("0123456789") == std::string::npos) pids.push_back(std::atoi(name.c_str()));
+  }
+  return pids;
+}
+
+std::vector<std::string> zero_terminated(pid_t pid, std::string_view file) {
+  const std::string text = read_file(proc(pid, file)).value_or("");
+  std::vector<std::string> strings;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find('\0', begin), text.size());
+    strings.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return strings;
+}
+
 std::optional<ProcessStat> process_stat(pid_t pid) {
   if (pid <= 0) return std::nullopt;
   const auto text = read_file(proc(pid, "stat"), 4096);

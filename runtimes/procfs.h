@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace ckpt {
@@ -18,6 +19,11 @@ struct ProcessStat {
   pid_t ppid = 0;
   std::uint64_t start_time = 0;  ///< clock ticks since boot: with the pid, the identity of a process
 };
+
+/// Every process that /proc shows.
+std::vector<pid_t> all_processes();
+/// The strings in /proc/PID/cmdline or /proc/PID/environ; none when it is gone.
+std::vector<std::string> zero_terminated(pid_t pid, std::string_view file);
 
 std::optional<ProcessStat> process_stat(pid_t pid);
 /// Exists and is neither a zombie nor dead: a sandbox of runsc whose zombie is not reaped still has a pid.
