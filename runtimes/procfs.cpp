@@ -36,18 +36,22 @@ std::vector<pid_t> pids_in(const std::string& path) {
   return pids;
 }
 
-std::optional<int> mount_id_of(pid_t pid, int fd) {
-  for (const std::string& line : lines_of(proc(pid, fmt::format("fdinfo/{}", fd))))
+std::optional<int> mount_id_of(const std::string& fdinfo) {
+  for (const std::string& line : lines_of(fdinfo))
     if (line.starts_with("mnt_id:")) return std::atoi(line.c_str() + 7);
   return std::nullopt;
 }
 
+/// Held with O_PATH while it is looked at: the process may put another file there between two reads, and half
+/// of one and half of the other is a file that never was.
 std::optional<OpenFile> open_file(pid_t pid, int fd) {
-  const std::string link = proc(pid, fmt::format("fd/{}", fd));
+  const Fd held(::open(proc(pid, fmt::format("fd/{}", fd)).c_str(), O_PATH | O_CLOEXEC));
   char target[4096];
-  const ssize_t length = ::readlink(link.c_str(), target, sizeof target);
   struct stat status = {};
-  if (length < 0 || ::stat(link.c_str(), &status) != 0) return std::nullopt;
+  if (!held || ::fstat(held.get(), &status) != 0) return std::nullopt;
+  const ssize_t length =
+      ::readlink(fmt::format("/proc/self/fd/{}", held.get()).c_str(), target, sizeof target);
+  if (length < 0) return std::nullopt;
   OpenFile file{.fd = fd,
                 .target = std::string(target, static_cast<std::size_t>(length)),
                 .mode = status.st_mode,
@@ -55,7 +59,7 @@ std::optional<OpenFile> open_file(pid_t pid, int fd) {
                 .size = static_cast<std::uint64_t>(status.st_size),
                 .inode = status.st_ino,
                 .mount_id = std::nullopt};
-  if (fd <= 2) file.mount_id = mount_id_of(pid, fd);
+  if (fd <= 2) file.mount_id = mount_id_of(fmt::format("/proc/self/fdinfo/{}", held.get()));
   return file;
 }
 

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <thread>
 
 #include "support.h"
 
@@ -195,6 +196,34 @@ TEST_CASE("procfs: one that only waits for a lock does not hold it") {
   CHECK(lock_holders({owner.pid(), waiter}) == std::set<pid_t>{owner.pid()});
   ::kill(waiter, SIGKILL);
   CHECK(wait_status(waiter) == 137);
+}
+
+TEST_CASE("procfs: a descriptor that changes while it is read is one file or the other") {
+  const TempDir dir;
+  const std::string named = dir.file("named", "12345");
+  const Standing child([&] {
+    const int file = ::open(named.c_str(), O_RDONLY);
+    int ends[2];
+    if (::pipe(ends) != 0 || ::dup2(file, 1) != 1) return false;
+    std::thread([=] {
+      for (;;) ::dup2(file, 1), ::dup2(ends[1], 1);
+    }).detach();
+    return true;
+  });
+  const std::set<int> mounts = mount_ids(child.pid());
+  int files = 0, pipes = 0;
+  const auto look = [&] {
+    const auto out = with_fd(open_files(child.pid()), 1);
+    REQUIRE(out);
+    const bool file = out->target == named;
+    ++(file ? files : pipes);
+    REQUIRE(S_ISREG(out->mode) == file);
+    REQUIRE(mounts.contains(out->mount_id.value()) == file);
+  };
+  CHECK(eventually([&] {
+    for (int i = 0; i < 100; ++i) look();
+    return files > 500 && pipes > 500;
+  }));
 }
 
 TEST_CASE("procfs: established connections are told with both ends, listeners are not") {
