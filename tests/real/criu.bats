@@ -95,3 +95,49 @@ EOF
   jq -e '.seconds | .frozen > 0 and .frozen < .runtime' "$T/said.json"
   counts_on
 }
+
+# iptables-restore as it is, and then CRIU, which called it, is killed.
+deadly_iptables() {
+  local real
+  real=$(type -P iptables-restore)
+  mkdir "$T/wrap"
+  printf '#!/bin/sh\n%s "$@"\nkill -KILL $PPID\n' "$real" >"$T/wrap/iptables-restore"
+  chmod +x "$T/wrap/iptables-restore"
+}
+
+@test "a CRIU that was killed leaves the network open, and the container running" {
+  deadly_iptables
+  counter
+  local pid
+  pid=$(bare state "$ID" | jq .pid)
+  PATH="$T/wrap:$PATH" ends_with 1 ckpt checkpoint --leave-running "$ID"
+  says 'the network works again'
+  ! nsenter -t "$pid" -n iptables -S CRIU || fail "still locked"
+  counts_on
+  PATH="$T/wrap:$PATH" ends_with 1 ckpt checkpoint "$ID"
+  ! nsenter -t "$pid" -n iptables -S CRIU || fail "still locked"
+  counts_on
+  ckpt checkpoint "$ID"
+  ckpt restore -d "$ID"
+  log_is_whole "$(count)"
+}
+
+@test "a CRIU that was killed at the restore leaves nothing, and the network open" {
+  deadly_iptables
+  make_netns
+  COUNT=$DATA/count
+  bundle bundle /bin/payload counter /data/count
+  edit --arg path "/run/netns/$NETNS" \
+    '.linux.namespaces |= map(if .type == "network" then .path = $path else . end)'
+  launch "$ID"
+  await '(($(count) > 2))'
+  ckpt checkpoint "$ID"
+  # runc waits for an answer as long as it may.
+  local status=1
+  [[ $KIND != runc ]] || status=9
+  PATH="$T/wrap:$PATH" ends_with "$status" ckpt --timeout 3s restore -d "$ID"
+  ! ip netns exec "$NETNS" iptables -S CRIU || fail "still locked"
+  [[ -z $(processes) ]] || fail "left: $(processes)"
+  ckpt restore -d "$ID"
+  counts_on
+}
