@@ -1,7 +1,9 @@
 // The usage line, the names of values and the last line of --help.
 #include "cli/help.h"
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "cli/commands.h"
 
 namespace ckpt {
 namespace {
@@ -21,6 +23,13 @@ const char* behind_dashes(const std::string& verb) {
 HelpFormatter::HelpFormatter() {
   label("OPTIONS", "OPTION...");
   label("SUBCOMMAND", "COMMAND");
+}
+
+/// One empty line between groups is enough.
+std::string HelpFormatter::make_help(const CLI::App* app, std::string name, CLI::AppFormatMode mode) const {
+  std::string help = Formatter::make_help(app, std::move(name), mode);
+  for (std::size_t at = 0; (at = help.find("\n\n\n", at)) != std::string::npos;) help.erase(at, 1);
+  return help;
 }
 
 std::string HelpFormatter::make_usage(const CLI::App* app, std::string name) const {
@@ -48,10 +57,13 @@ std::string HelpFormatter::make_option_name(const CLI::Option* option, bool is_p
 
 std::string HelpFormatter::make_footer(const CLI::App* app) const {
   if (!is_verb(app)) return "'ckpt COMMAND --help' shows a command's own options, 'man ckpt' the manual.\n";
-  const std::string own = app->get_footer();
+  std::string footer;
+  for (const VerbRow& row : verbs())
+    if (row.name == app->get_name() && !row.examples[0].empty())
+      footer = fmt::format("Examples:\n  {}\n\n", fmt::join(row.examples, "\n  "));
   return fmt::format(
-      "{}'ckpt --help' shows the global options, which also stand here; 'man ckpt-{}' the manual.\n",
-      own.empty() ? "" : own + "\n\n", app->get_name());
+      "{}'ckpt --help' shows the global options, which also stand here; 'man ckpt-{}' the manual.\n", footer,
+      app->get_name());
 }
 
 }  // namespace ckpt

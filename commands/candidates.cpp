@@ -9,7 +9,6 @@
 #include "runtimes/fs.h"
 #include "runtimes/ids.h"
 #include "runtimes/program.h"
-#include "runtimes/roots.h"
 
 namespace ckpt {
 namespace {
@@ -20,19 +19,6 @@ struct CandidatesOptions {
 };
 
 using Names = std::set<std::string>;
-
-Names containers(const Context& context) {
-  Names ids;
-  std::vector<std::string> extra;
-  if (context.globals.root) extra.push_back(absolute_path(*context.globals.root).string());
-  for (const Root& root : known_roots(extra)) {
-    if (!extra.empty() && root.path != extra.front()) continue;
-    for (const std::string& id : ids_in(root.path)) ids.insert(id);
-  }
-  for (const Record& record : context.records.all())
-    if (extra.empty() || record.target.root == extra.front()) ids.insert(record.id);
-  return ids;
-}
 
 Names images(const Context& context) {
   Names names;
@@ -62,7 +48,7 @@ Names devices(const CandidatesOptions& o) {
 }
 
 Names candidates(const Context& context, const CandidatesOptions& o) {
-  if (o.kind == "containers") return containers(context);
+  if (o.kind == "containers") return context.known_ids();
   if (o.kind == "saved") return saved(context);
   if (o.kind == "images") return images(context);
   if (o.kind == "names") return o.action == "list" || o.action == "prune" ? saved(context) : images(context);

@@ -224,6 +224,7 @@ Action declare_checkpoint(CLI::App& app) {
       ->check(pre_copy_rounds());
   declare_cuda(app, o->cuda, "how CUDA processes are frozen (default: auto)");
   declare_cuda_timeout(app, o->cuda);
+  for (const char* name : {"--cuda", "--cuda-timeout"}) app.get_option(name)->group("GPU");
   declare_retention(app, o->keep);
   app.add_option("--if-busy", o->if_busy, "when another ckpt works on it")
       ->check(one_of({"fail", "wait", "skip"}));
@@ -245,6 +246,11 @@ Action declare_checkpoint(CLI::App& app) {
       ->type_name("FILE");
   app.add_flag("--check", o->check, "say all that would fail, and change nothing");
   app.add_flag("--explain-flags", o->explain_flags, "say what ckpt chose by itself, and why");
+  for (const char* name : {"--tcp-established", "--skip-in-flight", "--link-remap", "--file-locks",
+                           "--ext-unix-sk", "--shell-job", "--manage-cgroups-mode"})
+    app.get_option(name)->group("CRIU");
+  for (const char* name : {"--if-busy", "--if-not-running", "--retries", "--splay", "--metrics-file"})
+    app.get_option(name)->group("Unattended");
   app.add_option("ID", o->ids, "containers to checkpoint")->required();
   return [o](Context& context) { return checkpoint_all(context, *o); };
 }

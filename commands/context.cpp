@@ -10,6 +10,7 @@
 #include "runtimes/program.h"
 #include "runtimes/roots.h"
 #include "runtimes/spec.h"
+#include "runtimes/suggest.h"
 
 namespace ckpt {
 namespace {
@@ -95,11 +96,7 @@ Found Context::find(const std::string& id) const {
   // A record whose container is gone does not compete with one that is there.
   if (std::any_of(found.begin(), found.end(), [](const Candidate& c) { return c.held; }))
     std::erase_if(found, [](const Candidate& c) { return !c.held; });
-  if (found.empty())
-    throw Error(ErrorCode::not_found, fmt::format("there is no container '{}'", id))
-        .with_hint(::geteuid() == 0
-                       ? "'ckpt list' shows those of every known root; another root is named with --root"
-                       : "only root sees the containers of every root; try again with sudo");
+  if (found.empty()) throw no_container(id);
   if (found.size() > 1) {
     std::vector<std::string> names;
     for (const Candidate& c : found) names.push_back(describe(c));
@@ -114,6 +111,29 @@ Found Context::find(const std::string& id) const {
   if (globals.platform) target.platform = globals.platform;
   return {Driver(runner, prober, std::move(target), timeout_or(std::chrono::seconds(30))), one.record,
           one.held};
+}
+
+std::set<std::string> Context::known_ids() const {
+  std::set<std::string> ids;
+  std::vector<std::string> only;
+  if (globals.root) only.push_back(absolute_path(*globals.root).string());
+  for (const Root& root : known_roots(only)) {
+    if (!only.empty() && root.path != only.front()) continue;
+    for (const std::string& id : ids_in(root.path)) ids.insert(id);
+  }
+  for (const Record& record : records.all())
+    if (only.empty() || record.target.root == only.front()) ids.insert(record.id);
+  return ids;
+}
+
+Error Context::no_container(const std::string& id) const {
+  std::set<std::string> ids = known_ids();
+  ids.erase(id);
+  return Error(ErrorCode::not_found,
+               fmt::format("there is no container '{}'{}", id, did_you_mean(id, {ids.begin(), ids.end()})))
+      .with_hint(::geteuid() == 0
+                     ? "'ckpt list' shows those of every known root; another root is named with --root"
+                     : "only root sees the containers of every root; try again with sudo");
 }
 
 std::optional<std::chrono::milliseconds> Context::timeout_or(std::chrono::milliseconds otherwise) const {

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -57,6 +58,10 @@ struct Context {
                         const std::optional<Target>& before = std::nullopt) const;
   /// Whoever holds `id`. Throws Error(not_found), or Error(conflict) listing the candidates.
   Found find(const std::string& id) const;
+  /// Every id that a record or a directory of a runtime's root tells of: those of --root, if it is given.
+  std::set<std::string> known_ids() const;
+  /// "there is no container 'id'", with ids that are nearly that.
+  Error no_container(const std::string& id) const;
   /// --timeout, else `otherwise`; nullopt for --timeout 0.
   std::optional<std::chrono::milliseconds> timeout_or(std::chrono::milliseconds otherwise) const;
   std::filesystem::path lock_file(const Target& target, const std::string& id) const;

@@ -49,7 +49,6 @@ int exec_in(Context& context, const std::string& id) {
 Action declare_exec(CLI::App& app) {
   auto id = std::make_shared<std::string>();
   app.add_option("ID", *id, "container")->required();
-  app.footer("The command stands behind --:  ckpt exec web -- ps -ef");
   return [id](Context& context) { return exec_in(context, *id); };
 }
 

@@ -199,8 +199,6 @@ Action declare_explain(CLI::App& app) {
   auto o = std::make_shared<ExplainOptions>();
   app.add_option("LOG", o->source, "a log, a directory with logs (work path, image), or - for stdin")
       ->required();
-  app.footer(
-      "Examples:\n  ckpt explain -v /run/ckpt/failed/web.dump.log\n  ckpt explain - <what-it-said.txt");
   return [o](Context& context) { return explain(context, *o); };
 }
 

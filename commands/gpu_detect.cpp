@@ -49,7 +49,7 @@ Asked spec_of_container(const Context& context, const std::string& id) {
     if (fs::exists(copy)) return read_spec(copy);
   }
   const auto state = found.driver.state(id);
-  if (!state) throw Error(ErrorCode::not_found, fmt::format("there is no container '{}'", id));
+  if (!state) throw context.no_container(id);
   return read_spec(fs::path(state->bundle) / "config.json");
 }
 

@@ -204,6 +204,10 @@ Action declare_restore(CLI::App& app) {
          "for how long (default: 30s)")
       ->check(duration());
   add_switch(app, "--force", o->force, "restore although config.json, processor or open files are others");
+  for (const char* name : {"--tcp-established", "--tcp-close", "--link-remap", "--file-locks",
+                           "--ext-unix-sk", "--shell-job", "--manage-cgroups-mode"})
+    app.get_option(name)->group("CRIU");
+  for (const char* name : {"--cuda", "--gpu-map"}) app.get_option(name)->group("GPU");
   app.add_option("ID", o->id,
                  "container; its newest checkpoint, or the new name with --from and --image-path");
   return launching_action(o, [o](Context& context) { return restore_container(context, *o); });

@@ -48,6 +48,8 @@ void declare_retention(CLI::App& app, Retention& rules) {
          "--min-free", [&rules](const std::string& value) { rules.min_free = free_goal(value); },
          "remove the oldest until the store's file system has that free")
       ->check(size_or_percent());
+  for (const char* name : {"--keep-last", "--keep-within", "--max-bytes", "--min-free"})
+    app.get_option(name)->group("Retention");
 }
 
 std::vector<std::string> prune(const Context& context, const std::string& id, const Retention& rules) {

@@ -11,9 +11,7 @@ int show_state(Context& context, const std::string& id) {
   const Found found = context.find(id);
   const auto state = found.driver.state(id);
   const auto exit = found.record ? context.records.exit(*found.record) : std::nullopt;
-  if (!state && (!exit || exit->checkpointed_to.empty()))
-    throw Error(ErrorCode::not_found, fmt::format("there is no container '{}'", id))
-        .with_hint("'ckpt list' shows what there is");
+  if (!state && (!exit || exit->checkpointed_to.empty())) throw context.no_container(id);
   json out = {{"ociVersion", "1.0.2"},
               {"id", id},
               {"status", state ? state->status : "checkpointed"},

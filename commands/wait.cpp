@@ -64,7 +64,7 @@ int wait_for_container(Context& context, const std::string& id) {
   const Found found = context.find(id);
   if (!found.record) {
     const auto state = found.driver.state(id);
-    if (!state) throw Error(ErrorCode::not_found, fmt::format("there is no container '{}'", id));
+    if (!state) throw context.no_container(id);
     return wait_foreign(context, found, *state);
   }
   if (monitor_alive(*found.record)) wait_for_process(context, found.record->monitor, id);

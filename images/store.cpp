@@ -13,6 +13,7 @@
 #include "runtimes/error.h"
 #include "runtimes/fs.h"
 #include "runtimes/ids.h"
+#include "runtimes/suggest.h"
 
 namespace ckpt {
 namespace {
@@ -38,17 +39,32 @@ std::vector<ImageFile> with_known(std::vector<ImageFile> files, const std::vecto
   return files;
 }
 
-[[noreturn]] void no_such(const std::string& name) {
-  throw Error(ErrorCode::not_found, fmt::format("there is no checkpoint '{}'", name))
-      .with_hint("name it ID@latest, ID@TIMESTAMP or by its directory");
+/// Ids that have a directory in the store.
+std::vector<std::string> stored_ids(const fs::path& store) {
+  std::vector<std::string> ids;
+  std::error_code error;
+  for (fs::directory_iterator it(store / "checkpoints", error), end; !error && it != end; it.increment(error))
+    ids.push_back(it->path().filename().string());
+  return ids;
+}
+
+[[noreturn]] void no_such(const fs::path& store, const std::string& name) {
+  const std::string id = name.substr(0, name.rfind('@'));
+  std::vector<std::string> ids = stored_ids(store);
+  const bool has_others = !complete_checkpoints(store, id).empty();
+  std::erase(ids, id);
+  throw Error(ErrorCode::not_found,
+              fmt::format("there is no checkpoint '{}'{}", name, has_others ? "" : did_you_mean(id, ids)))
+      .with_hint(has_others ? fmt::format("'ckpt images list {}' shows those of '{}'", id, id)
+                            : "name it ID@latest, ID@TIMESTAMP or by its directory");
 }
 
 fs::path match_prefix(const std::vector<fs::path>& candidates, const std::string& prefix,
-                      const std::string& name) {
+                      const fs::path& store, const std::string& name) {
   std::vector<fs::path> matches;
   for (const fs::path& candidate : candidates)
     if (candidate.filename().string().starts_with(prefix)) matches.push_back(candidate);
-  if (matches.empty()) no_such(name);
+  if (matches.empty()) no_such(store, name);
   if (matches.size() > 1)
     throw Error(ErrorCode::conflict,
                 fmt::format("'{}' names {} checkpoints, '{}' and '{}' among them", name, matches.size(),
@@ -151,8 +167,8 @@ Image find_image(const fs::path& store, const std::string& name) {
   const std::string id = name.substr(0, at), which = at == std::string::npos ? "latest" : name.substr(at + 1);
   validate_id(id);
   const std::vector<fs::path> candidates = complete_checkpoints(store, id);
-  if (candidates.empty()) no_such(name);
-  return image_at(which == "latest" ? candidates.back() : match_prefix(candidates, which, name));
+  if (candidates.empty()) no_such(store, name);
+  return image_at(which == "latest" ? candidates.back() : match_prefix(candidates, which, store, name));
 }
 
 }  // namespace ckpt

@@ -43,6 +43,29 @@ teardown() { leave_place; }
   refuses 2 usage "exclude each other" -- restore -d --image-path x --from y
   refuses 2 usage "--image-path takes one container" -- checkpoint --image-path "$T/i" a b
 }
+@test "containers and checkpoints that do not exist, but nearly" {
+  run_container web1
+  refuses 4 not-found "there is no container 'wbe1'" "did you mean 'web1'?" "ckpt list" -- state wbe1
+  refuses 4 not-found "there is no container 'wbe1'" "did you mean 'web1'?" -- checkpoint wbe1
+  ckpt checkpoint --leave-running web1 >/dev/null
+  refuses 4 not-found "there is no checkpoint 'web@latest'" "did you mean 'web1'?" -- restore -d web
+  refuses 4 not-found "there is no checkpoint 'web1@2001'" "'ckpt images list web1' shows" -- images verify web1@2001
+  refuses 4 not-found "there is no container 'unlike'" -- state unlike
+  [[ $stderr != *"did you mean"* ]]
+}
+@test "the examples of each command's help are no mistakes" {
+  local verb line examples=0
+  for verb in $("$CKPT" --help | awk '/^Commands:/ { on = 1; next } on && NF { print $1 } on && !NF { exit }'); do
+    while read -r line; do
+      line=${line%% >*} line=${line%% <*}
+      # shellcheck disable=SC2086,SC2294 # words, as a shell would have them
+      eval "go --dry-run ${line#ckpt }"
+      [[ $status -ne 2 ]] || { echo "$line: $stderr"; return 1; }
+      examples=$((examples + 1))
+    done < <("$CKPT" "$verb" --help | sed -n '/^Examples:/,/^$/s/^  //p')
+  done
+  [[ $examples -eq 32 ]] || { echo "$examples examples"; return 1; }
+}
 @test "help and version are no mistakes" {
   go --version
   ends 0
