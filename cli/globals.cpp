@@ -1,6 +1,8 @@
 // The global options' one declaration; precedence: command line, environment, file.
 #include "cli/globals.h"
 
+#include <fcntl.h>
+
 #define TOML_HEADER_ONLY 1
 #define TOML_ENABLE_FORMATTERS 0
 #include <fmt/ranges.h>
@@ -67,6 +69,17 @@ void set(CLI::App& app, const std::string& key, const std::vector<std::string>& 
   }
 }
 
+/// One that is not standard input, output or error, and can be written to; it is not for ckpt's children.
+std::optional<int> open_descriptor(const std::string& text) {
+  if (text.empty() || text.size() > 6 || text.find_first_not_of("0123456789") != std::string::npos)
+    return std::nullopt;
+  const int fd = std::stoi(text);
+  const int flags = fd > 2 ? ::fcntl(fd, F_GETFL) : -1;
+  if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY) return std::nullopt;
+  ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+  return fd;
+}
+
 }  // namespace
 
 void declare_globals(CLI::App& app, Globals& g) {
@@ -107,6 +120,16 @@ void declare_globals(CLI::App& app, Globals& g) {
   flag("--json", "json", g.json, "machine-readable output and errors");
   flag("-q,--quiet", "quiet", g.quiet, "only data and errors");
   flag("--no-progress", "no-progress", g.no_progress, "no progress display");
+  app.add_option_function<std::string>(
+         "--progress-fd", [&g](const std::string& value) { g.progress_fd = open_descriptor(value); },
+         "descriptor for the progress of long steps, as JSON lines")
+      ->type_name("N")
+      ->check(CLI::Validator(
+          [](std::string& value) {
+            return open_descriptor(value) ? "" : "'" + value + "' is not an open descriptor above 2";
+          },
+          "N"));
+  from_environment(app.get_option("--progress-fd"), "progress-fd");
   app.add_flag("-v,--verbose", g.verbose, "say what is run");
   if (auto state = environment_variable("CKPT_STATE_DIR")) g.state_dir = absolute_path(*state).string();
 }

@@ -3,14 +3,17 @@
 
 #include "commands/criu.h"
 #include "commands/describe.h"
+#include "commands/progress.h"
 #include "commands/recovery.h"
 #include "images/compressed_image.h"
 #include "images/criu_images.h"
 #include "images/layer.h"
+#include "runtimes/closer_look.h"
 #include "runtimes/diagnosis.h"
 #include "runtimes/fs.h"
 #include "runtimes/interrupt.h"
 #include "runtimes/json.h"
+#include "runtimes/procfs.h"
 #include "runtimes/roots.h"
 
 namespace ckpt {
@@ -29,6 +32,13 @@ void require_complete(const CheckpointPlan& plan, const fs::path& images) {
   if (fs::file_size(images / last, error) > 0 && !error) return;
   throw Error(ErrorCode::runtime_failed, fmt::format("{} reported success, but the image of '{}' has no {}",
                                                      plan.driver().table().name, plan.id(), last));
+}
+
+std::uint64_t memory_of(const CheckpointPlan& plan) {
+  if (!plan.driver().table().shares_host_kernel) return dumped_memory(plan.state.pid);
+  std::uint64_t bytes = 0;
+  for (const pid_t pid : descendants(plan.state.pid)) bytes += dumped_memory(pid);
+  return bytes;
 }
 
 }  // namespace
@@ -124,7 +134,12 @@ void Dump::mark_stopping() {
 /// all that is left of it.
 void Dump::dump() {
   throw_if_interrupted();
-  runtime_ = run_dump(context_, plan_, final_delivery(), scratch_, work_dir_, "checkpoint");
+  {
+    const Progress progress(
+        context_, "dump", plan_.id(), [this] { return memory_of(plan_); },
+        [this] { return bytes_below(image_.runtime_images()); });
+    runtime_ = run_dump(context_, plan_, final_delivery(), scratch_, work_dir_, "checkpoint");
+  }
   const bool goes_on = !plan_.stop || plan_.publish_first;
   if (goes_on) throw_if_interrupted();
   require_complete(plan_, image_.runtime_images());
@@ -150,6 +165,8 @@ void Dump::compress() {
   const CompressionChoice choice = choose_compression(*plan_.opts.compression, image_.runtime_images());
   context_.out.detail(fmt::format("compression: {}{}", choice.text(), choice.why));
   manifest_.options.compression = choice.text();
+  const Progress progress(
+      context_, "compression", plan_.id(), [this] { return bytes_below(image_.directory()); }, bytes_read());
   const std::optional<HoldInterrupts> hold =
       image_.kept() ? std::optional<HoldInterrupts>(std::in_place) : std::nullopt;
   try {
@@ -166,7 +183,12 @@ void Dump::publish() {
   manifest_.pre_dumps = pre_dumps_;
   manifest_.seconds = {{"runtime", runtime_}, {"frozen", frozen_}, {"freeze_gpu", freeze_gpu_}};
   compress();
-  image_.publish(manifest_);
+  {
+    const Progress progress(
+        context_, "publication", plan_.id(), [this] { return bytes_below(image_.directory()); },
+        bytes_read());
+    image_.publish(manifest_);
+  }
   publish_ = seconds_since(begin);
   undo_.forget();
 }

@@ -34,6 +34,7 @@ struct Globals {
   bool json = false;
   bool quiet = false;
   bool no_progress = false;
+  std::optional<int> progress_fd;  ///< open for writing, closed at an exec
   int verbose = 0;
 };
 

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "commands/options.h"
+#include "commands/progress.h"
 #include "commands/retention.h"
 #include "commands/verbs.h"
 #include "images/digest.h"
@@ -150,7 +151,7 @@ int on_each(const Context& context, const ImagesOptions& o) {
   }
   json done = json::array();
   for (const Image& image : images) {
-    if (o.action == "verify") check_content(image.directory, *image.manifest);
+    if (o.action == "verify") verify_content(context, image);
     if (o.action == "pin") pin_image(image.directory, !o.off);
     if (o.action == "remove") remove_named(context, o, image);
     done.push_back(name_of(image));
@@ -272,6 +273,12 @@ std::string human(std::uint64_t bytes) {
   std::size_t unit = 0;
   for (; value >= 999.5 && unit + 1 < std::size(units); ++unit) value /= 1000;
   return unit == 0 ? fmt::format("{} B", bytes) : fmt::format("{:.1f} {}", value, units[unit]);
+}
+
+void verify_content(const Context& context, const Image& image) {
+  const Progress progress(
+      context, "verification", name_of(image), [&] { return bytes_below(image.directory); }, bytes_read());
+  check_content(image.directory, *image.manifest);
 }
 
 std::string name_of(const Image& image) {

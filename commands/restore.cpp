@@ -2,6 +2,7 @@
 // lives.
 #include "commands/criu.h"
 #include "commands/options.h"
+#include "commands/progress.h"
 #include "commands/recovery.h"
 #include "commands/restore_verify.h"
 #include "commands/verbs.h"
@@ -61,9 +62,11 @@ void free_the_id(const Context& context, const RestorePlan& plan, bool replace) 
 }
 
 /// Before anything else is changed: a damaged image is found here.
-std::unique_ptr<ScopedTree> unpack(const RestorePlan& plan) {
+std::unique_ptr<ScopedTree> unpack(const Context& context, const RestorePlan& plan) {
   auto unpacked = std::make_unique<ScopedTree>(plan.unpacked);
   if (plan.unpacked.empty()) return unpacked;
+  const Progress progress(
+      context, "unpacking", plan.record.id, [&] { return bytes_below(plan.image.directory); }, bytes_read());
   unpack_image(plan.image, plan.unpacked);
   check_pages(plan.image, plan.unpacked);
   return unpacked;
@@ -85,7 +88,12 @@ int restore_detached(const Context& context, const RestoreOptions& o, const Rest
                      Clock::time_point begin, std::unique_ptr<ScopedTree> unpacked) {
   const Launch launch = launch_of(context, plan);
   const auto launching = Clock::now();
-  const pid_t pid = launch_detached(context, plan.driver, plan.record, launch, o.pid_file);
+  const pid_t pid = [&] {
+    const Progress progress(
+        context, "restore", plan.record.id, [&] { return bytes_below(plan.image.directory); },
+        [] { return std::uint64_t{0}; });
+    return launch_detached(context, plan.driver, plan.record, launch, o.pid_file);
+  }();
   const double runtime = std::chrono::duration<double>(Clock::now() - launching).count();
   unpacked.reset();
   if (!o.no_verify) verify_restored(context, plan);
@@ -145,7 +153,7 @@ int restore_container(const Context& context, const RestoreOptions& o) {
                                      .scratch = {},
                                      .unpacked = plan.unpacked.string(),
                                      .cuda = plan.gpu.strategy == "manual"}));
-  auto unpacked = unpack(plan);
+  auto unpacked = unpack(context, plan);
   if (!plan.unpacked.empty() && replace) free_the_id(context, plan, replace);
   try {
     prepare_files(plan);

@@ -2,6 +2,7 @@
 #include "commands/restore_plan.h"
 
 #include "commands/criu.h"
+#include "commands/images.h"
 #include "gpu/spec_gpus.h"
 #include "gpu/tools.h"
 #include "images/compressed_image.h"
@@ -45,13 +46,13 @@ RuntimeKind kind_of_image(const Context& context, const fs::path& images) {
   return asked != nullptr ? asked->kind : RuntimeKind::runc;
 }
 
-void check_image(const Image& image, bool content) {
+void check_image(const Context& context, const Image& image, bool content) {
   if (content && !image.manifest)
     throw Error(ErrorCode::unsupported,
                 fmt::format("'{}' has no manifest of ckpt's to verify it by", image.directory.string()))
         .with_hint("leave --verify-image out");
   if (content)
-    check_content(image.directory, *image.manifest);
+    verify_content(context, image);
   else if (image.manifest)
     check_sizes(image.directory, *image.manifest);
   if (!is_compressed(image)) check_pages(image, image.directory);
@@ -179,7 +180,7 @@ void check_pages(const Image& image, const fs::path& directory) {
 
 RestorePlan plan_restore(const Context& context, const RestoreOptions& o) {
   Image image = choose_image(context, o);
-  check_image(image, o.verify_image.value_or(false));
+  check_image(context, image, o.verify_image.value_or(false));
   const Driver chosen = choose_driver(context, image);
   const std::string criu = chosen.table().uses_criu ? context.prober.version(require_criu()) : "";
   const GpuImage gpu = chosen_gpu(o, image);

@@ -24,7 +24,7 @@ _ckpt_options() {
     completion) kind='= ' ;;
     *) kind='=' ;;
   esac
-  kind+=' --version -h --help --runtime --runtime-path --root --runtime-arg --platform --cuda-checkpoint --store --config --log --log-format --timeout --dry-run --json -q --quiet --no-progress -v --verbose'
+  kind+=' --version -h --help --runtime --runtime-path --root --runtime-arg --platform --cuda-checkpoint --store --config --log --log-format --timeout --dry-run --json -q --quiet --no-progress --progress-fd -v --verbose'
 }
 
 # What an option of a command takes, or its Nth argument; empty for a switch.
@@ -41,6 +41,7 @@ _ckpt_kind() {
     *' --log') kind='file' ;;
     *' --log-format') kind='= text json' ;;
     *' --timeout') kind='any' ;;
+    *' --progress-fd') kind='any' ;;
     'run -b' | 'run --bundle') kind='directory' ;;
     'run --pid-file') kind='file' ;;
     'run --log-path') kind='file' ;;

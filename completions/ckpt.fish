@@ -19,7 +19,7 @@ function __ckpt_read
                 return
             case '--*=*'
                 __ckpt_note $token
-            case --bundle --cdi-spec-dir --compression --config --console-socket --container --cuda --cuda-checkpoint --cuda-timeout --device --from --gpu-map --if-busy --if-not-running --image-path --keep-last --keep-within --log --log-format --log-path --manage-cgroups-mode --max-bytes --metrics-file --min-free --pid-file --platform --probe --probe-timeout --retries --root --runtime --runtime-arg --runtime-path --spec --splay --store --timeout --work-dir --work-path -b
+            case --bundle --cdi-spec-dir --compression --config --console-socket --container --cuda --cuda-checkpoint --cuda-timeout --device --from --gpu-map --if-busy --if-not-running --image-path --keep-last --keep-within --log --log-format --log-path --manage-cgroups-mode --max-bytes --metrics-file --min-free --pid-file --platform --probe --probe-timeout --progress-fd --retries --root --runtime --runtime-arg --runtime-path --spec --splay --store --timeout --work-dir --work-path -b
                 set pending $token
             case '-*'
             case '*'
@@ -81,6 +81,7 @@ complete -c ckpt -l dry-run -d 'print the commands that would change something'
 complete -c ckpt -l json -d 'machine-readable output and errors'
 complete -c ckpt -s q -l quiet -d 'only data and errors'
 complete -c ckpt -l no-progress -d 'no progress display'
+complete -c ckpt -l progress-fd -x -d 'descriptor for the progress of long steps, as JSON lines'
 complete -c ckpt -s v -l verbose -d 'say what is run'
 
 complete -c ckpt -n __ckpt_no_verb -a run -d 'create and start a container from a bundle'
