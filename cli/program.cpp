@@ -11,6 +11,7 @@
 #include "cli/globals.h"
 #include "cli/help.h"
 #include "cli/output.h"
+#include "cli/version.h"
 #include "commands/parse.h"
 #include "runtimes/fs.h"
 #include "runtimes/interrupt.h"
@@ -111,7 +112,7 @@ struct Invocation {
     app.formatter(std::make_shared<HelpFormatter>());
     app.require_subcommand(0, 1);
     app.fallthrough();
-    app.set_version_flag("--version", "ckpt " CKPT_VERSION, "show the version");
+    app.set_version_flag("--version", fmt::format("ckpt {}", version()), "show the version");
     app.set_help_flag("-h,--help", "show this help");
     declare_globals(app, globals);
     for (const VerbRow& row : verbs()) {

@@ -2,9 +2,12 @@
 #include "runtimes/program.h"
 
 #include <stdlib.h>
+#include <sys/auxv.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
+#include <vector>
 
 #include "runtimes/fs.h"
 
@@ -19,13 +22,23 @@ bool executable(const fs::path& path) {
   return fs::is_regular_file(path, error) && ::access(path.c_str(), X_OK) == 0;
 }
 
+/// A user can have a set-uid program in a directory of their own, by a hard link, and other helpers beside
+/// it.
+bool is_where_it_was_put(const fs::path& directory) {
+  if (::getauxval(AT_SECURE) == 0) return true;
+  struct stat status = {};
+  return ::stat(directory.c_str(), &status) == 0 && status.st_uid == 0 && (status.st_mode & 022U) == 0;
+}
+
 }  // namespace
 
 std::optional<std::string> own_helper(const std::string& name) {
   std::error_code error;
   const fs::path here = fs::read_symlink("/proc/self/exe", error).parent_path();
-  for (const fs::path& directory :
-       {here.parent_path() / "libexec/ckpt", here / "helpers", fs::path(CKPT_LIBEXECDIR)})
+  std::vector<fs::path> directories = {CKPT_LIBEXECDIR};
+  if (is_where_it_was_put(here))
+    directories = {here.parent_path() / "libexec/ckpt", here / "helpers", CKPT_LIBEXECDIR};
+  for (const fs::path& directory : directories)
     if (fs::is_regular_file(directory / name, error)) return absolute_path(directory / name).string();
   return std::nullopt;
 }

@@ -13,7 +13,7 @@ std::string search_path();
 /// none.
 std::optional<std::string> find_program(std::string_view name);
 /// A program or module that is installed with ckpt (libexec/ckpt/NAME, seen from ckpt's own program) or built
-/// beside it. Never looked for in PATH.
+/// beside it. Never looked for in PATH; beside a set-uid ckpt only where none but root can put things.
 std::optional<std::string> own_helper(const std::string& name);
 /// An environment variable; nullopt when unset, empty, or when ckpt runs set-uid.
 std::optional<std::string> environment_variable(const char* name);

@@ -27,6 +27,15 @@ choices_in_page() { sed -n 's/^\.It \(Fl\|Ar\) .* Cm //p' "$(page_of "$1")" | tr
 
 exit_statuses() { sed -n '/^\.Sh EXIT STATUS/,/^\.Sh [^E]/p' "$(page_of "$1")"; }
 
+# The keys that the configuration file may have: of the global options, those that are not told to be unknown.
+keys() {
+  local key
+  for key in $("$CKPT" --help | sed -n 's/^  \(-[^ ]*\).*/\1/p' | sed -n 's/.*--//p'); do
+    echo "$key = []" >"$BATS_TEST_TMPDIR/key.toml"
+    "$CKPT" --config "$BATS_TEST_TMPDIR/key.toml" completion bash 2>&1 | grep -q 'unknown key' || echo "$key"
+  done | sort
+}
+
 # same WHAT HELP PAGE
 same() { diff <(echo "$2") <(echo "$3") || { echo "$1: < in the help, > in the page"; return 1; }; }
 
@@ -65,6 +74,21 @@ same() { diff <(echo "$2") <(echo "$3") || { echo "$1: < in the help, > in the p
         { echo "ckpt-$verb.1: no $status"; return 1; }
     done
   done
+}
+
+@test "ckpt.toml(5) has every key with its variable, and an example that is one" {
+  local page=$MAN/ckpt.toml.5 example=$BATS_TEST_TMPDIR/example.toml key name
+  [ "$(keys | wc -l)" -ge 15 ]
+  same "keys of ckpt.toml" "$(keys)" "$(sed -n 's/^\.It Va //p' "$page" | sort)"
+  sed -n '/^\.Sh EXAMPLES/,$s/^[a-z-]* = /&/p' "$page" >"$example"
+  same "keys in the example" "$(keys)" "$(sed 's/ = .*//' "$example" | sort)"
+  for key in $(keys); do
+    name=CKPT_$(tr a-z- A-Z_ <<<"$key")
+    [ "$key" = verbose ] || grep -q "^\.Ev $name " "$page" || { echo "no $name"; return 1; }
+  done
+  sed -i "s|/var/log|$BATS_TEST_TMPDIR|" "$example"
+  "$CKPT" --config "$example" completion bash >"$BATS_TEST_TMPDIR/said"
+  [ -s "$BATS_TEST_TMPDIR/said" ]
 }
 
 @test "mandoc finds nothing to complain about" {
