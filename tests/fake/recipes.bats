@@ -20,7 +20,7 @@ command_lines() {
     sub(/^CHECKPOINT_OPTIONS=/, "checkpoint ") { print $0 " train" }
     match($0, /(^|[ \047])ckpt [-a-z]/) {
       line = substr($0, RSTART + RLENGTH - 1)
-      sub(/( [|>&]|;).*/, "", line)
+      sub(/( [0-9]?[|>&]|;).*/, "", line)
       print line
     }'
 }
