@@ -61,6 +61,11 @@ void TerminalOutput::warn(const std::string& text) {
   if (!globals_.quiet) fmt::print(stderr, "ckpt: warning: {}\n", one_line(text));
 }
 
+void TerminalOutput::note(const std::string& text) {
+  log("info", text);
+  if (!globals_.quiet) fmt::print(stderr, "ckpt: {}\n", one_line(text));
+}
+
 void TerminalOutput::detail(const std::string& text) {
   log("info", text);
   if (globals_.verbose > 0) fmt::print(stderr, "ckpt: {}\n", one_line(text));

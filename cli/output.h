@@ -16,6 +16,7 @@ class TerminalOutput : public Output {
   void line(const std::string& text) override;
   void document(const nlohmann::json& document) override;
   void warn(const std::string& text) override;
+  void note(const std::string& text) override;
   void detail(const std::string& text) override;
   void table(const std::vector<std::string>& heading,
              const std::vector<std::vector<std::string>>& rows) override;

@@ -1,4 +1,5 @@
 // ckpt checkpoint: look first, dump into a staged image, publish it, and only then stop the container.
+#include "commands/checkpoint_check.h"
 #include "commands/checkpoint_dump.h"
 #include "commands/checkpoint_plan.h"
 #include "commands/metrics.h"
@@ -42,6 +43,7 @@ struct CheckpointOptions {
   std::size_t retries = 0;
   std::optional<std::chrono::milliseconds> splay;
   std::optional<std::string> metrics_file;
+  bool check = false, explain_flags = false;
 };
 
 CLI::Validator pre_copy_rounds() {
@@ -68,7 +70,8 @@ json attempt(const Context& context, const CheckpointOptions& o, const Found& fo
   plan.opts.image_path = image.runtime_images().string();
   if (uses_criu || o.work_path) plan.opts.work_dir = work_dir.string();
   if (o.work_path && !uses_criu) context.out.warn("runsc accepts a work path and writes nothing there");
-  plan.delivery = checkpoint_delivery(plan.driver().dialect("checkpoint"), plan.opts, id);
+  deliver(plan);
+  if (o.explain_flags) explain_choices(context, plan);
   if (!o.pre_copy.empty()) require_pre_copy(context, plan);
   if (!o.pre_copy.empty() && plan.state.status == "running") plan.pre_copy = parse_pre_copy(o.pre_copy);
   if (lock == nullptr) return planned_commands(context, plan, image);
@@ -153,6 +156,11 @@ void wait_splay(const Context& context, const CheckpointOptions& o) {
 /// Each id on its own; the first failure decides the exit status, after all were tried.
 int checkpoint_all(Context& context, const CheckpointOptions& o) {
   check(o);
+  if (o.check) {
+    const fs::path place = o.image_path ? absolute_path(*o.image_path) : fs::path(context.globals.store);
+    check_containers(context, {o.opts, o.cuda, !o.pre_copy.empty(), o.explain_flags, place}, o.ids);
+    return 0;
+  }
   wait_splay(context, o);
   json results = json::array();
   std::optional<Error> failed;
@@ -235,6 +243,8 @@ Action declare_checkpoint(CLI::App& app) {
       ->check(duration());
   app.add_option("--metrics-file", o->metrics_file, "write metrics there, for Prometheus' node exporter")
       ->type_name("FILE");
+  app.add_flag("--check", o->check, "say all that would fail, and change nothing");
+  app.add_flag("--explain-flags", o->explain_flags, "say what ckpt chose by itself, and why");
   app.add_option("ID", o->ids, "containers to checkpoint")->required();
   return [o](Context& context) { return checkpoint_all(context, *o); };
 }

@@ -90,6 +90,17 @@ void Dump::pause() {
   plan_.driver().pause(plan_.id());
 }
 
+/// A CRIU that was killed leaves the network locked and, where it froze the cgroup itself, the container
+/// frozen.
+void Dump::undo_for_criu() {
+  if (!plan_.driver().table().uses_criu) return;
+  undo_.add("take CRIU's network lock away",
+            [this] { unlock_network(context_, plan_.state.pid, plan_.id()); });
+  if (!plan_.pause && plan_.state.status == "running")
+    undo_.add(fmt::format("resume '{}'", plan_.id()),
+              [this] { plan_.driver().resume_if_paused(plan_.id()); });
+}
+
 void Dump::pre_copy() {
   if (plan_.pre_copy) pre_dumps_ = copy_before(context_, plan_, image_, scratch_);
 }
@@ -166,6 +177,7 @@ json Dump::take(ContainerLock& lock) {
   std::optional<Error> left_frozen;
   try {
     prepare(lock);
+    undo_for_criu();
     pre_copy();
     freeze_gpu();
     pause();

@@ -44,6 +44,7 @@ class Dump {
   using Clock = std::chrono::steady_clock;
 
   void prepare(ContainerLock& lock);
+  void undo_for_criu();
   void pre_copy();
   Delivery final_delivery() const;
   void freeze_gpu();

@@ -25,64 +25,23 @@ void require_checkpointable(const ContainerState& state) {
           .with_hint(state.status == "created" ? "start it first" : "there is no process to save"));
 }
 
-[[noreturn]] void refuse(const CheckpointPlan& plan, const std::string& why, const std::string& hint) {
-  throw Error(ErrorCode::conflict, fmt::format("container '{}' cannot be checkpointed: {}", plan.id(), why))
+/// Says what is worth knowing, refuses what would fail or could not be restored.
+void heed(const Context& context, const CheckpointPlan& plan) {
+  std::vector<Check> failing;
+  for (Check& check : obstacles_of(plan))
+    if (check.status == Check::Status::warning)
+      context.out.warn(fmt::format("container '{}': {}", plan.id(), check.found));
+    else if (check.status == Check::Status::fails)
+      failing.push_back(std::move(check));
+  if (failing.empty()) return;
+  std::vector<std::string> reasons;
+  for (const Check& check : failing) reasons.push_back(check.found);
+  throw Error(ErrorCode::conflict,
+              fmt::format("container '{}' cannot be checkpointed: {}", plan.id(), fmt::join(reasons, "; ")))
       .with_runtime(std::string(plan.driver().table().name))
-      .with_hint(hint);
-}
-
-void heed_exec_sessions(const Context& context, const CheckpointPlan& plan) {
-  if (plan.findings.exec_sessions.empty()) return;
-  const std::string sessions = fmt::format("{}", fmt::join(plan.findings.exec_sessions, ", "));
-  if (!plan.driver().table().shares_host_kernel)
-    refuse(plan, "exec sessions are alive, and an image with them cannot be restored: " + sessions,
-           "end them first");
-  context.out.warn(fmt::format("processes of exec sessions are not part of the checkpoint of '{}': {}",
-                               plan.id(), sessions));
-}
-
-void heed_linked_files(const CheckpointPlan& plan) {
-  const Findings& f = plan.findings;
-  if (f.linked_deleted.empty()) return;
-  const std::string files = fmt::format("{}", fmt::join(f.linked_deleted, ", "));
-  if (!plan.opts.link_remap.value_or(false))
-    refuse(plan, "deleted files that have another name are open: " + files,
-           "pass --link-remap (without --leave-running)");
-  if (!plan.stop)
-    refuse(plan, "--link-remap with --leave-running makes an image that cannot be restored: " + files,
-           "leave --leave-running out");
-}
-
-/// runc restores into a network namespace that it makes itself with lo down (facts 6.3): such an image looks
-/// fine and can never be restored with its connections.
-void heed_connections(const CheckpointPlan& plan) {
-  if (plan.findings.connections.empty()) return;
-  if (!plan.opts.allow_open_tcp.value_or(false))
-    refuse(
-        plan,
-        fmt::format("it has an established TCP connection, {}", fmt::join(plan.findings.connections, ", ")),
-        "pass --tcp-established, or close it");
-  if (plan.driver().target().kind != RuntimeKind::runc || plan.config.empty()) return;
-  if (makes_network_namespace(parse_spec(plan.config, plan.state.bundle + "/config.json")))
-    refuse(plan, "runc cannot restore its TCP connections into a network namespace of its own making",
-           "give it a network namespace by path with lo up, or use crun");
-}
-
-/// Refuses what would fail or could not be restored, asks for what is needed.
-void heed(const Context& context, CheckpointPlan& plan) {
-  const Findings& f = plan.findings;
-  heed_exec_sessions(context, plan);
-  if (!f.bad_stdio.empty() && !plan.opts.shell_job.value_or(false))
-    refuse(plan, fmt::format("{}", fmt::join(f.bad_stdio, "; ")),
-           "start it with 'ckpt run', or with pipes or /dev/null as its stdio");
-  heed_linked_files(plan);
-  heed_connections(plan);
-  if (f.host_pid_namespace)
-    context.out.warn(fmt::format(
-        "'{}' shares the host's pid namespace; it restores only while its pids are free", plan.id()));
-  if (!f.lock_holders.empty()) plan.opts.file_locks = true;
-  constexpr std::uint64_t kDefaultGhostLimit = 1U << 20U;
-  if (f.largest_ghost > kDefaultGhostLimit) plan.opts.ghost_limit = f.largest_ghost;
+      .with_hint(failing.size() == 1
+                     ? failing.front().fix
+                     : fmt::format("'ckpt checkpoint --check {}' says what helps", plan.id()));
 }
 
 /// Memory and files of one moment need a container that stays paused between the two.
@@ -99,23 +58,20 @@ void require_one_pause(const CheckpointPlan& plan) {
       .with_hint("leave --leave-running out, or use CRIU 4.1 or newer");
 }
 
-/// A paused container can be dumped since CRIU 4.1, but not by CRIU's CUDA plugin, which cannot lock frozen
-/// processes; link-remap's files do not outlive a dump that leaves it running.
-void choose_strategy(const Context& context, CheckpointPlan& plan) {
-  const bool criu = plan.driver().table().uses_criu;
-  if (criu) plan.criu_version = context.prober.version(require_criu());
-  plan.publish_first = plan.stop && !plan.opts.link_remap.value_or(false) &&
-                       plan.gpu.strategy != CudaStrategy::plugin &&
-                       (!criu || version_at_least(plan.criu_version, 4, 1));
-  if (!plan.layer.empty() && !plan.stop) require_one_pause(plan);
-  plan.pause = (plan.publish_first || (!plan.layer.empty() && !plan.stop)) && plan.state.status == "running";
-  plan.opts.leave_running = !plan.stop || plan.publish_first ? std::optional(true) : std::nullopt;
+/// Why the container must be stopped by the dump itself, instead of paused, saved and then deleted: a paused
+/// container can be dumped since CRIU 4.1, but not by CRIU's CUDA plugin, which cannot lock frozen processes;
+/// link-remap's files do not outlive a dump that leaves it running. Empty: it need not.
+std::string reason_to_stop_first(const CheckpointPlan& plan) {
+  if (plan.opts.link_remap.value_or(false)) return "--link-remap's files do not outlive one that does not";
+  if (plan.gpu.strategy == CudaStrategy::plugin) return "CRIU's CUDA plugin cannot lock paused processes";
+  if (plan.driver().table().uses_criu && !version_at_least(plan.criu_version, 4, 1))
+    return fmt::format("CRIU {} cannot dump a paused container", plan.criu_version);
+  return "";
 }
 
 }  // namespace
 
-CheckpointPlan plan_checkpoint(const Context& context, const CheckpointOpts& opts, const CudaOptions& cuda,
-                               Found found, const std::string& id) {
+CheckpointPlan begin_plan(const CheckpointOpts& opts, Found found, const std::string& id) {
   auto state = found.driver.state(id);
   if (!state)
     throw Error(ErrorCode::not_found,
@@ -130,15 +86,80 @@ CheckpointPlan plan_checkpoint(const Context& context, const CheckpointOpts& opt
                       .config = {},
                       .delivery = {},
                       .findings = {},
-                      .gpu = {}};
+                      .gpu = {},
+                      .choices = {}};
   plan.stop = !opts.leave_running.value_or(false);
   if (plan.found.record) plan.layer = plan.found.record->layer;
   plan.config = read_file(fs::path(plan.state.bundle) / "config.json").value_or("");
   plan.findings = examine(plan.driver(), plan.state);
-  heed(context, plan);
+  return plan;
+}
+
+Case case_of(const CheckpointPlan& plan) {
+  Case one{plan.id(), plan.driver().table(), plan.findings, plan.opts, plan.stop};
+  if (!plan.findings.connections.empty() && !plan.config.empty())
+    one.own_network = makes_network_namespace(parse_spec(plan.config, plan.state.bundle + "/config.json"));
+  return one;
+}
+
+std::vector<Check> obstacles_of(const CheckpointPlan& plan) {
+  return obstacles(case_of(plan));
+}
+
+void choose_options(CheckpointPlan& plan) {
+  const Findings& f = plan.findings;
+  constexpr std::uint64_t kDefaultGhostLimit = 1U << 20U;
+  if (!f.lock_holders.empty() && !plan.opts.file_locks.value_or(false)) {
+    plan.opts.file_locks = true;
+    plan.choices.push_back({"--file-locks", "held by " + fmt::format("{}", fmt::join(f.lock_holders, ", "))});
+  }
+  if (f.largest_ghost <= kDefaultGhostLimit) return;
+  plan.opts.ghost_limit = f.largest_ghost;
+  plan.choices.push_back({fmt::format("ghost-limit {}", f.largest_ghost),
+                          "a deleted file of that size is open, and CRIU takes 1 MiB by itself"});
+}
+
+void choose_gpu(const Context& context, const CudaOptions& cuda, CheckpointPlan& plan) {
   plan.gpu = plan_gpu(context, cuda, plan.found, plan.state, plan.findings, plan.config);
   if (plan.gpu.strategy == CudaStrategy::native) plan.opts.cuda_checkpoint_path = kInsideCudaCheckpoint;
   if (plan.gpu.strategy == CudaStrategy::plugin) plan.opts.criu_timeout = plugin_timeout(cuda, plan.gpu);
+  if (plan.gpu.strategy == CudaStrategy::none) return;
+  plan.choices.push_back({fmt::format("--cuda {}", name_of(plan.gpu.strategy)),
+                          fmt::format("{} CUDA processes", plan.gpu.processes.size())});
+  if (plan.opts.criu_timeout)
+    plan.choices.push_back({fmt::format("timeout {}", plan.opts.criu_timeout->count()),
+                            "CRIU's plugin freezes and copies GPU memory within it; CRIU's own is 10 s"});
+}
+
+void choose_strategy(const Context& context, CheckpointPlan& plan) {
+  const bool criu = plan.driver().table().uses_criu;
+  if (criu) plan.criu_version = context.prober.version(require_criu());
+  const std::string why_not = reason_to_stop_first(plan);
+  plan.publish_first = plan.stop && why_not.empty();
+  if (!plan.layer.empty() && !plan.stop) require_one_pause(plan);
+  plan.pause = (plan.publish_first || (!plan.layer.empty() && !plan.stop)) && plan.state.status == "running";
+  plan.opts.leave_running = !plan.stop || plan.publish_first ? std::optional(true) : std::nullopt;
+  if (plan.publish_first)
+    plan.choices.push_back(
+        {"--leave-running, then delete", "it is stopped when its image is safe on the disk"});
+  else if (plan.stop)
+    plan.choices.push_back({"no --leave-running", "the dump stops it: " + why_not});
+}
+
+void deliver(CheckpointPlan& plan) {
+  const Dialect dialect = plan.driver().dialect("checkpoint");
+  plan.delivery = checkpoint_delivery(dialect, plan.opts, plan.id());
+  for (const std::string& line : plan.delivery.criu_config)
+    plan.choices.push_back({"CRIU's configuration: " + line,
+                            fmt::format("{} {} has no flag for it", dialect.table.name, dialect.version)});
+}
+
+CheckpointPlan plan_checkpoint(const Context& context, const CheckpointOpts& opts, const CudaOptions& cuda,
+                               Found found, const std::string& id) {
+  CheckpointPlan plan = begin_plan(opts, std::move(found), id);
+  heed(context, plan);
+  choose_options(plan);
+  choose_gpu(context, cuda, plan);
   choose_strategy(context, plan);
   return plan;
 }

@@ -7,8 +7,8 @@
 
 #include "commands/context.h"
 #include "commands/gpu.h"
+#include "commands/obstacles.h"
 #include "images/store.h"
-#include "runtimes/preflight.h"
 #include "runtimes/spelling.h"
 
 namespace ckpt {
@@ -17,6 +17,12 @@ namespace ckpt {
 struct PreCopyOptions {
   int most = 8;        ///< pre-dumps at most
   bool exact = false;  ///< so many, whether they still shrink or not
+};
+
+/// What ckpt decided by itself, for --explain-flags.
+struct Choice {
+  std::string option;  ///< "--file-locks", "ghost-limit 3145728"
+  std::string why;
 };
 
 /// One container's way to its checkpoint, known before anything is changed.
@@ -34,6 +40,7 @@ struct CheckpointPlan {
   Delivery delivery;         ///< set when the paths of the image are known
   Findings findings;
   GpuPlan gpu;
+  std::vector<Choice> choices;
   const Driver& driver() const { return found.driver; }
   const std::string& id() const { return state.id; }
 };
@@ -42,6 +49,18 @@ struct CheckpointPlan {
 /// for what its state needs (file locks, ghost limit).
 CheckpointPlan plan_checkpoint(const Context& context, const CheckpointOpts& opts, const CudaOptions& cuda,
                                Found found, const std::string& id);
+
+// Its steps, for `checkpoint --check`, which goes on after one that throws.
+/// The container and what is found of it. Throws Error(not_found), NotRunningError.
+CheckpointPlan begin_plan(const CheckpointOpts& opts, Found found, const std::string& id);
+Case case_of(const CheckpointPlan& plan);
+std::vector<Check> obstacles_of(const CheckpointPlan& plan);
+void choose_options(CheckpointPlan& plan);
+void choose_gpu(const Context& context, const CudaOptions& cuda, CheckpointPlan& plan);
+/// Throws Error(unsupported) without a CRIU that can do it.
+void choose_strategy(const Context& context, CheckpointPlan& plan);
+/// The vector, when the paths of the image are known. Throws Error(unsupported).
+void deliver(CheckpointPlan& plan);
 
 /// A dump as `delivery` says; its small files are in `scratch`.
 Command dump_command(const Context& context, const CheckpointPlan& plan, const Delivery& delivery,

@@ -2,8 +2,8 @@
 #include "commands/doctor.h"
 
 #include <fmt/ranges.h>
-#include <unistd.h>
 
+#include "commands/checks.h"
 #include "commands/options.h"
 #include "commands/verbs.h"
 #include "gpu/checkup.h"
@@ -37,44 +37,9 @@ std::vector<std::string> hints_for(const std::vector<Check>& checks) {
   return install_commands({}, missing);
 }
 
-json to_json(const Check& check) {
-  return {{"area", check.area},
-          {"name", check.name},
-          {"status", name_of(check.status)},
-          {"found", check.found},
-          {"fix", check.fix.empty() ? json() : json(check.fix)}};
-}
-
-bool wants_colour() {
-  const auto terminal = environment_variable("TERM");
-  return ::isatty(STDOUT_FILENO) == 1 && !environment_variable("NO_COLOR") && terminal && *terminal != "dumb";
-}
-
-/// Each with as many bytes of colour as the others, for the columns.
-std::string coloured(const char* colour, std::string_view text) {
-  return fmt::format("\x1b[{}m{}\x1b[0m", colour, text);
-}
-
-std::string status_cell(Status status, bool colour) {
-  if (!colour) return std::string(name_of(status));
-  const char* const code = status == Status::ok ? "32" : status == Status::warning ? "33" : "31";
-  return coloured(code, name_of(status));
-}
-
-void show(Output& out, const std::vector<Check>& checks) {
-  const bool colour = wants_colour();
-  std::vector<std::vector<std::string>> rows;
-  for (const Check& check : checks)
-    rows.push_back({status_cell(check.status, colour), check.area, check.name,
-                    check.fix.empty() ? check.found : check.found + "; " + check.fix});
-  out.table({colour ? coloured("39", "STATUS") : "STATUS", "AREA", "CHECK", "FOUND"}, rows);
-}
-
 /// What was shown is the answer; that something fails is the exit status, and a sentence.
 void require_good(const std::vector<Check>& checks) {
-  std::vector<std::string> failed;
-  for (const Check& check : checks)
-    if (check.status == Status::fails) failed.push_back(check.area + " " + check.name);
+  const std::vector<std::string> failed = failing(checks);
   if (failed.empty()) return;
   throw Error(ErrorCode::unsupported,
               fmt::format("{} of {} checks {}: {}", failed.size(), checks.size(),
@@ -93,7 +58,7 @@ int examine(const Context& context, const DoctorOptions& o) {
   } else if (o.fix_hints) {
     for (const std::string& hint : hints) context.out.line(hint);
   } else {
-    show(context.out, checks);
+    show_checks(context.out, "AREA", checks);
   }
   require_good(checks);
   return 0;

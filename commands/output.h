@@ -16,6 +16,8 @@ class Output {
   virtual void document(const nlohmann::json& document) = 0;
   /// Something the user should know although the command goes on; not under --quiet.
   virtual void warn(const std::string& text) = 0;
+  /// Something the user asked to be told; not under --quiet.
+  virtual void note(const std::string& text) = 0;
   /// Only with --verbose.
   virtual void detail(const std::string& text) = 0;
   /// Rows under a heading, columns aligned, on stdout.

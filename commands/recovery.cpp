@@ -10,6 +10,7 @@
 #include "runtimes/fs.h"
 #include "runtimes/interrupt.h"
 #include "runtimes/json.h"
+#include "runtimes/network_lock.h"
 #include "runtimes/orphans.h"
 
 namespace ckpt {
@@ -63,6 +64,8 @@ void undo_dead(const Context& context, const Driver& driver, const std::string& 
   if (note.value("paused", false) && driver.resume_if_paused(id))
     context.out.warn(
         fmt::format("container '{}' had been left paused by a ckpt that was killed; it runs again", id));
+  if (note.value("verb", "") == "checkpoint" && driver.table().uses_criu)
+    if (const auto state = driver.state(id)) unlock_network(context, state->pid, id);
   if (note.value("cuda", false)) thaw_left_frozen(context, driver, id);
   clear_record(context, driver, id);
   const fs::path scratch = note.value("scratch", "");
@@ -134,6 +137,12 @@ void keep_log(const Context& context, Error& error, const std::string& name) {
   make_private_dirs(kept.parent_path());
   write_file_atomic(kept, *text);
   error.with_log(kept.string());
+}
+
+void unlock_network(const Context& context, pid_t init, const std::string& id) {
+  if (init > 0 && remove_network_lock(context.runner, fmt::format("/proc/{}/ns/net", init)))
+    context.out.warn(
+        fmt::format("CRIU was stopped while it had the network of '{}' locked; the network works again", id));
 }
 
 }  // namespace ckpt

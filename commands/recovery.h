@@ -32,4 +32,8 @@ void recover(const Context& context, const Driver& driver, const std::string& id
 /// MiB).
 void keep_log(const Context& context, Error& error, const std::string& name);
 
+/// What a CRIU that was killed left in the network namespace of the container with that first process is
+/// taken away, and told. Throws Error(runtime_failed).
+void unlock_network(const Context& context, pid_t init, const std::string& id);
+
 }  // namespace ckpt

@@ -7,7 +7,7 @@ _ckpt_verbs='= run checkpoint restore list images state wait logs exec kill dele
 _ckpt_options() {
   case $1 in
     run) kind='= -b --bundle -d --detach --pid-file --log-path --console-socket --device --cdi-spec-dir --overlay' ;;
-    checkpoint) kind='= --image-path --work-path --work-dir --leave-running --tcp-established --allow-open-tcp --skip-in-flight --tcp-skip-in-flight --link-remap --file-locks --ext-unix-sk --shell-job --manage-cgroups-mode --compression --pre-copy --cuda --cuda-timeout --keep-last --keep-within --max-bytes --min-free --if-busy --if-not-running --retries --splay --metrics-file' ;;
+    checkpoint) kind='= --image-path --work-path --work-dir --leave-running --tcp-established --allow-open-tcp --skip-in-flight --tcp-skip-in-flight --link-remap --file-locks --ext-unix-sk --shell-job --manage-cgroups-mode --compression --pre-copy --cuda --cuda-timeout --keep-last --keep-within --max-bytes --min-free --if-busy --if-not-running --retries --splay --metrics-file --check --explain-flags' ;;
     restore) kind='= --image-path --from -b --bundle --work-path --work-dir -d --detach --pid-file --log-path --console-socket --tcp-established --allow-open-tcp --tcp-close --link-remap --file-locks --ext-unix-sk --shell-job --manage-cgroups-mode --cuda --gpu-map --replace --verify-image --check --verify --no-verify --probe --probe-timeout --force' ;;
     list) kind='= -a --all' ;;
     images) kind='= --keep-last --keep-within --max-bytes --min-free --off -f --force' ;;

@@ -117,6 +117,8 @@ complete -c ckpt -n '__ckpt_at checkpoint' -l if-not-running -x -a 'fail skip' -
 complete -c ckpt -n '__ckpt_at checkpoint' -l retries -x -d 'try again up to N times when the runtime or CRIU fails'
 complete -c ckpt -n '__ckpt_at checkpoint' -l splay -x -d 'begin after a random part of it'
 complete -c ckpt -n '__ckpt_at checkpoint' -l metrics-file -r -F -d 'write metrics there, for Prometheus\' node exporter'
+complete -c ckpt -n '__ckpt_at checkpoint' -l check -d 'say all that would fail, and change nothing'
+complete -c ckpt -n '__ckpt_at checkpoint' -l explain-flags -d 'say what ckpt chose by itself, and why'
 complete -c ckpt -n '__ckpt_at checkpoint 1 more' -a '(__ckpt_live containers)'
 
 complete -c ckpt -n __ckpt_no_verb -a restore -d 'bring a container back from a checkpoint'

@@ -16,11 +16,6 @@ namespace {
 
 constexpr const char* kStdio[] = {"stdin", "stdout", "stderr"};
 
-std::string process_name(pid_t pid) {
-  const auto stat = process_stat(pid);
-  return fmt::format("'{}' (pid {})", stat ? stat->comm : "?", pid);
-}
-
 std::string stdio_kind(const OpenFile& file) {
   if (file.target.starts_with("pipe:")) return "pipe";
   if (file.target == "/dev/null") return "null";

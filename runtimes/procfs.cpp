@@ -58,6 +58,7 @@ std::optional<OpenFile> open_file(pid_t pid, int fd) {
                 .links = status.st_nlink,
                 .size = static_cast<std::uint64_t>(status.st_size),
                 .inode = status.st_ino,
+                .device = status.st_rdev,
                 .mount_id = std::nullopt};
   if (fd <= 2) file.mount_id = mount_id_of(fmt::format("/proc/self/fdinfo/{}", held.get()));
   return file;
@@ -136,6 +137,20 @@ bool same_process(pid_t pid, std::uint64_t start_time) {
   return stat && stat->state != 'Z' && stat->state != 'X' && stat->start_time == start_time;
 }
 
+std::string process_name(pid_t pid) {
+  const auto stat = process_stat(pid);
+  return fmt::format("'{}' (pid {})", stat ? stat->comm : "?", pid);
+}
+
+std::string status_field(pid_t pid, std::string_view field) {
+  for (const std::string& line : lines_of(proc(pid, "status"))) {
+    if (!line.starts_with(field) || line.size() <= field.size() || line[field.size()] != ':') continue;
+    const std::size_t value = line.find_first_not_of(" \t", field.size() + 1);
+    return value == std::string::npos ? "" : line.substr(value);
+  }
+  return "";
+}
+
 std::vector<OpenFile> open_files(pid_t pid) {
   std::vector<OpenFile> files;
   DIR* directory = ::opendir(proc(pid, "fd").c_str());
@@ -178,16 +193,14 @@ std::vector<pid_t> descendants(pid_t init) {
 }
 
 pid_t inner_pid(pid_t pid) {
-  for (const std::string& line : lines_of(proc(pid, "status")))
-    if (line.starts_with("NSpid:")) return std::atoi(line.c_str() + line.find_last_of('\t') + 1);
-  return 0;
+  const std::string pids = status_field(pid, "NSpid");
+  return std::atoi(pids.c_str() + (pids.find_last_of('\t') + 1));
 }
 
 std::vector<pid_t> nested_tasks(pid_t root) {
   std::vector<pid_t> nested;
   for (const pid_t pid : descendants(root))
-    for (const std::string& line : lines_of(proc(pid, "status")))
-      if (line.starts_with("NSpid:") && std::count(line.begin(), line.end(), '\t') > 1) nested.push_back(pid);
+    if (status_field(pid, "NSpid").find('\t') != std::string::npos) nested.push_back(pid);
   return nested;
 }
 

@@ -30,6 +30,10 @@ std::optional<ProcessStat> process_stat(pid_t pid);
 bool alive(pid_t pid);
 /// The same process as the one recorded: alive and started at that time.
 bool same_process(pid_t pid, std::uint64_t start_time);
+/// "'sh' (pid 7)", as messages name a process.
+std::string process_name(pid_t pid);
+/// The value of `field` in /proc/PID/status, as "RssAnon" or "NSsid"; empty without.
+std::string status_field(pid_t pid, std::string_view field);
 
 /// One open descriptor of a process.
 struct OpenFile {
@@ -39,6 +43,7 @@ struct OpenFile {
   std::uint64_t links = 0;  ///< st_nlink
   std::uint64_t size = 0;   ///< st_size
   std::uint64_t inode = 0;
+  dev_t device = 0;             ///< st_rdev
   std::optional<int> mount_id;  ///< fdinfo's mnt_id; read for 0, 1 and 2 only
 };
 std::vector<OpenFile> open_files(pid_t pid);

@@ -14,8 +14,10 @@
 #include "runtimes/error_json.h"
 #include "runtimes/interrupt.h"
 #include "runtimes/json.h"
+#include "runtimes/network_lock.h"
 #include "runtimes/procfs.h"
 #include "runtimes/roots.h"
+#include "runtimes/spec.h"
 #include "runtimes/terminal.h"
 
 namespace ckpt {
@@ -228,6 +230,10 @@ pid_t Supervisor::bring_up() {
   if (holds(driver_.target(), record_.id))
     throw Error(ErrorCode::conflict, fmt::format("container '{}' exists already", record_.id));
   throw_if_interrupted();
+  if (launch_.is_restore) {
+    const std::vector<pid_t> there = nested_tasks(::getpid());
+    before_.insert(there.begin(), there.end());
+  }
   try {
     for (const Launch::Step& step : launch_.steps) {
       throw_if_interrupted();
@@ -277,11 +283,38 @@ void Supervisor::undo() {
   unmount_below(records_.directory(record_));
   unmount_below(fs::path(driver_.target().root) / record_.id);
   remove_remains();
-  if (launch_.is_restore) remove_empty_cgroups(records_.directory(record_) / "bundle", record_.id);
+  if (launch_.is_restore) {
+    end_strays();
+    unlock_network();
+    remove_empty_cgroups(records_.directory(record_) / "bundle", record_.id);
+  }
   reap_others();
   struct stat log = {};
   if (streams_->log_is_new && ::fstat(streams_->log.get(), &log) == 0 && log.st_size == 0)
     ::unlink(record_.log_path.c_str());
+}
+
+/// A CRIU that was killed leaves the tasks that it had made so far, of which the runtime knows nothing; they
+/// are ours by now. What was there before is somebody else's.
+void Supervisor::end_strays() {
+  for (int tries = 0; tries < 200; ++tries) {
+    reap_others();
+    std::vector<pid_t> strays = nested_tasks(::getpid());
+    std::erase_if(strays, [this](pid_t pid) { return before_.contains(pid) || !alive(pid); });
+    if (strays.empty()) return;
+    for (const pid_t pid : strays) ::kill(pid, SIGKILL);
+    ::poll(nullptr, 0, 5);
+  }
+}
+
+/// The network namespace that config.json names outlives the restore.
+void Supervisor::unlock_network() {
+  const json spec = parse_json(read_file(records_.directory(record_) / "bundle/config.json").value_or(""));
+  if (!driver_.table().uses_criu || !spec.is_object()) return;
+  const auto namespaces = spec_namespaces(spec);
+  const auto network = namespaces.find("network");
+  if (network != namespaces.end() && !network->second.empty())
+    remove_network_lock(driver_.runner(), network->second);
 }
 
 /// What the runtime has of it. runsc is asked only about an id that it has, or it would take it for an

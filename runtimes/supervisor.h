@@ -8,6 +8,7 @@
 #include <map>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -57,6 +58,8 @@ class Supervisor {
   void run_step(const Launch::Step& step);
   void accept_terminal();
   void undo();
+  void end_strays();
+  void unlock_network();
   pid_t read_pid() const;
   void pump(int fd, int stream);
   void deliver(int stream, std::string_view data);
@@ -79,6 +82,7 @@ class Supervisor {
   std::array<std::string, 2> early_;
   bool lost_output_ = false;  ///< the log could not be written, and that is on record
   bool running_ = false;      ///< created, or restored: what arrives now is the container's
+  std::set<pid_t> before_;    ///< tasks below us that are not of this restore
   std::optional<int> wait_status_;
 };
 

@@ -15,6 +15,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -23,6 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -341,6 +343,32 @@ static void mode_locks(char** args) {
   }
 }
 
+static void connect_outside(int type, const char* directory, const char* name) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  snprintf(address.sun_path, sizeof address.sun_path, "%s/%s", directory, name);
+  int fd = socket(AF_UNIX, type, 0);
+  if (connect(fd, (struct sockaddr*)&address, sizeof address) != 0) broken("connect '%s'", address.sun_path);
+}
+
+/* What CRIU refuses: io_uring (where the kernel has it), a namespace of a child's own, unix sockets to
+ * DIR/stream and DIR/datagram; and an inotify watch. */
+static void mode_obstacles(char** args) {
+  char count[path_size], parameters[120] = {0};
+  join(count, "%s/count", args[0]);
+  (void)syscall(__NR_io_uring_setup, 1, parameters);
+  if (inotify_add_watch(inotify_init1(0), args[0], IN_CREATE) < 0) broken("watch '%s'", args[0]);
+  connect_outside(SOCK_STREAM, args[0], "stream");
+  connect_outside(SOCK_DGRAM, args[0], "datagram");
+  if (fork() == 0) {
+    if (unshare(CLONE_NEWUSER | CLONE_NEWUTS) != 0) broken("unshare");
+    for (;;) pause();
+  }
+  for (unsigned long n = 1;; n++) {
+    publish_number(count, n);
+    sleep_ms(tick_ms);
+  }
+}
+
 enum { block_words = 8192 };
 
 static void write_pattern(int fd, size_t blocks) {
@@ -527,6 +555,8 @@ static const struct mode {
     {"tcp-listen", 1, 1, mode_tcp_listen, "FILE               listen only, count into FILE"},
     {"unix", 1, 1, mode_unix, "SOCKET             numbers as datagrams to somebody else's SOCKET"},
     {"locks", 1, 1, mode_locks, "FILE               hold flock and fcntl locks, count into FILE.count"},
+    {"obstacles", 1, 1, mode_obstacles,
+     "DIR                io_uring, inotify, DIR/stream, DIR/datagram, a namespace; DIR/count"},
     {"deleted", 2, 2, mode_deleted,
      "DIR MB             keep a deleted file of MB open, count into DIR/count"},
     {"linked", 1, 1, mode_linked, "DIR                its opened name deleted, another left; DIR/count"},

@@ -96,29 +96,66 @@ EOF
   counts_on
 }
 
-# outside SOCKET FILE: a process of the host that appends what comes to SOCKET to FILE
-outside() {
-  python3 -c 'import socket, sys
-s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-s.bind(sys.argv[1])
-with open(sys.argv[2], "ab", 0) as f:
-    while True: f.write(s.recv(100))' "$@" </dev/null >/dev/null 2>&1 3>&- &
-  BACKGROUND+=($!)
-  await "[[ -S $1 ]]"
+# iptables-restore as it is, and then CRIU, which called it, is killed.
+deadly_iptables() {
+  local real
+  real=$(type -P iptables-restore)
+  mkdir "$T/wrap"
+  printf '#!/bin/sh\n%s "$@"\nkill -KILL $PPID\n' "$real" >"$T/wrap/iptables-restore"
+  chmod +x "$T/wrap/iptables-restore"
+}
+
+@test "a CRIU that was killed leaves the network open, and the container running" {
+  deadly_iptables
+  counter
+  local pid
+  pid=$(bare state "$ID" | jq .pid)
+  PATH="$T/wrap:$PATH" ends_with 1 ckpt checkpoint --leave-running "$ID"
+  says 'the network works again'
+  ! nsenter -t "$pid" -n iptables -S CRIU || fail "still locked"
+  counts_on
+  PATH="$T/wrap:$PATH" ends_with 1 ckpt checkpoint "$ID"
+  ! nsenter -t "$pid" -n iptables -S CRIU || fail "still locked"
+  counts_on
+  ckpt checkpoint "$ID"
+  ckpt restore -d "$ID"
+  log_is_whole "$(count)"
+}
+
+@test "a CRIU that was killed at the restore leaves nothing, and the network open" {
+  deadly_iptables
+  make_netns
+  COUNT=$DATA/count
+  bundle bundle /bin/payload counter /data/count
+  edit --arg path "/run/netns/$NETNS" \
+    '.linux.namespaces |= map(if .type == "network" then .path = $path else . end)'
+  launch "$ID"
+  await '(($(count) > 2))'
+  ckpt checkpoint "$ID"
+  # runc waits for an answer as long as it may.
+  local status=1
+  [[ $KIND != runc ]] || status=9
+  PATH="$T/wrap:$PATH" ends_with "$status" ckpt --timeout 3s restore -d "$ID"
+  ! ip netns exec "$NETNS" iptables -S CRIU || fail "still locked"
+  [[ -z $(processes) ]] || fail "left: $(processes)"
+  ckpt restore -d "$ID"
+  counts_on
 }
 
 @test "a unix socket that is connected outside is so again" {
   local at
   COUNT=$DATA/received
   count() { tail -n 1 "$COUNT" 2>/dev/null || echo 0; }
-  outside "$DATA/socket" "$COUNT"
+  socat -u UNIX-RECV:"$DATA/socket" OPEN:"$COUNT",creat,append </dev/null >/dev/null 2>&1 3>&- &
+  BACKGROUND+=("$!")
+  await '[[ -S $DATA/socket ]]'
   bundle bundle /bin/payload unix "$DATA/socket"
   # CRIU finds the other end only in its own network namespace, and by the path that the other end knows.
   edit --arg data "$DATA" '.linux.namespaces |= map(select(.type != "network"))
     | .mounts += [{destination: $data, type: "bind", source: $data, options: ["rbind", "rw"]}]'
   launch "$ID"
   await '(($(count) > 5))'
-  ends_with 1 ckpt checkpoint "$ID"
+  ends_with 5 ckpt checkpoint "$ID"
   says --ext-unix-sk
   counts_on
   ckpt checkpoint --ext-unix-sk "$ID"
