@@ -2,6 +2,7 @@
 // message.
 #include "images/criu_decode.h"
 
+#include <map>
 #include <set>
 
 #include "images/criu_entries.h"
@@ -56,10 +57,11 @@ ImageOpenFile to_open_file(Message entry) {
   return file;
 }
 
-/// remap_file_path_entry{orig_id = 1, remap_id = 2, remap_type = 3}: ids of the files with a ghost.
-std::set<std::uint32_t> ghosts_in(const fs::path& images) {
+/// remap_file_path_entry{orig_id = 1, remap_id = 2, remap_type = 3}: ids of the files that had lost the name
+/// they were opened by, and whether the image has their content.
+std::map<std::uint32_t, bool> nameless_in(const fs::path& images) {
   constexpr std::uint64_t kGhost = 1, kOldGhost = 1U << 31U;  // before there were types, a bit of remap_id
-  std::set<std::uint32_t> ghosts;
+  std::map<std::uint32_t, bool> nameless;
   each_entry(images / "remap-fpath.img", [&](Message entry) {
     std::uint64_t id = 0, remap = 0;
     std::optional<std::uint64_t> type;
@@ -68,9 +70,9 @@ std::set<std::uint32_t> ghosts_in(const fs::path& images) {
       if (field == 2) remap = m.value();
       if (field == 3) type = m.value();
     });
-    if (type ? *type == kGhost : (remap & kOldGhost) != 0) ghosts.insert(static_cast<std::uint32_t>(id));
+    nameless[static_cast<std::uint32_t>(id)] = type ? *type == kGhost : (remap & kOldGhost) != 0;
   });
-  return ghosts;
+  return nameless;
 }
 
 }  // namespace
@@ -96,8 +98,13 @@ std::vector<ImageOpenFile> image_regular_files(const fs::path& images) {
   });
   // Where older CRIU had them.
   each_entry(images / "reg-files.img", [&](Message entry) { files.push_back(to_open_file(entry)); });
-  const std::set<std::uint32_t> ghosts = ghosts_in(images);
-  for (ImageOpenFile& file : files) file.ghost = ghosts.contains(file.id);
+  const std::map<std::uint32_t, bool> nameless = nameless_in(images);
+  for (ImageOpenFile& file : files) {
+    const auto found = nameless.find(file.id);
+    if (found == nameless.end()) continue;
+    file.ghost = found->second;
+    if (!file.ghost) file.size.reset();
+  }
   return files;
 }
 

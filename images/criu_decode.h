@@ -19,7 +19,8 @@ struct ImageProcess {
 struct ImageOpenFile {
   std::uint32_t id = 0;
   std::string path;  ///< as in the container's mount namespace
-  /// The file must have it at restore. Absent: no regular file, or O_WRONLY|O_APPEND, which may grow.
+  /// The file must have it at restore. Absent: no regular file, O_WRONLY|O_APPEND, which may grow, or
+  /// restored from another of the file's names, which has its own entry.
   std::optional<std::uint64_t> size;
   std::uint32_t flags = 0;     ///< open(2)
   std::uint32_t mode = 0;      ///< st_mode; 0 where CRIU is too old to have it

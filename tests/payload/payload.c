@@ -301,6 +301,19 @@ static void mode_tcp_listen(char** args) {
   count_into(args[0]);
 }
 
+static void mode_unix(char** args) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  if (snprintf(address.sun_path, sizeof address.sun_path, "%s", args[0]) >= (int)sizeof address.sun_path)
+    broken("path too long");
+  int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0 || connect(fd, (struct sockaddr*)&address, sizeof address) != 0) broken("connect '%s'", args[0]);
+  char line[32];
+  for (unsigned long n = 1;; n++, sleep_ms(tick_ms)) {
+    int size = snprintf(line, sizeof line, "%lu\n", n);
+    if (send(fd, line, (size_t)size, 0) != size) broken("send");
+  }
+}
+
 static int open_or_break(const char* path, int flags) {
   int fd = open(path, flags | O_CREAT | O_CLOEXEC, 0644);
   if (fd < 0) broken("open '%s'", path);
@@ -540,6 +553,7 @@ static const struct mode {
      "N DIR              2 processes of N threads, each counts into DIR/PROCESS.THREAD"},
     {"tcp", 1, 1, mode_tcp, "FILE               numbers echoed over 127.0.0.1; FILE.reconnects if it broke"},
     {"tcp-listen", 1, 1, mode_tcp_listen, "FILE               listen only, count into FILE"},
+    {"unix", 1, 1, mode_unix, "SOCKET             numbers as datagrams to somebody else's SOCKET"},
     {"locks", 1, 1, mode_locks, "FILE               hold flock and fcntl locks, count into FILE.count"},
     {"obstacles", 1, 1, mode_obstacles,
      "DIR                io_uring, inotify, DIR/stream, DIR/datagram, a namespace; DIR/count"},

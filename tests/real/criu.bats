@@ -141,3 +141,53 @@ deadly_iptables() {
   ckpt restore -d "$ID"
   counts_on
 }
+
+@test "a unix socket that is connected outside is so again" {
+  local at
+  COUNT=$DATA/received
+  count() { tail -n 1 "$COUNT" 2>/dev/null || echo 0; }
+  socat -u UNIX-RECV:"$DATA/socket" OPEN:"$COUNT",creat,append </dev/null >/dev/null 2>&1 3>&- &
+  BACKGROUND+=("$!")
+  await '[[ -S $DATA/socket ]]'
+  bundle bundle /bin/payload unix "$DATA/socket"
+  # CRIU finds the other end only in its own network namespace, and by the path that the other end knows.
+  edit --arg data "$DATA" '.linux.namespaces |= map(select(.type != "network"))
+    | .mounts += [{destination: $data, type: "bind", source: $data, options: ["rbind", "rw"]}]'
+  launch "$ID"
+  await '(($(count) > 5))'
+  ends_with 1 ckpt checkpoint "$ID"
+  says --ext-unix-sk
+  counts_on
+  ckpt checkpoint --ext-unix-sk "$ID"
+  at=$(count)
+  ckpt restore -d "$ID"
+  goes_on_from "$at"
+}
+
+@test "established connections are closed by a restore that is told to" {
+  COUNT=$DATA/count
+  bundle bundle /bin/payload tcp /data/count
+  make_netns
+  edit --arg path "/run/netns/$NETNS" '(.linux.namespaces[] | select(.type == "network")).path = $path'
+  launch "$ID"
+  await '(($(count) > 5))'
+  ckpt checkpoint --tcp-established "$ID"
+  ckpt restore -d --tcp-close "$ID"
+  await '[[ -e $COUNT.reconnects ]]'
+}
+
+@test "a deleted file that has another name is open again" {
+  local at
+  COUNT=$DATA/count
+  bundle bundle /bin/payload linked /data
+  launch "$ID"
+  await '(($(count) > 5))'
+  ends_with 5 ckpt checkpoint "$ID"
+  says --link-remap
+  counts_on
+  ckpt checkpoint --link-remap "$ID"
+  at=$(count)
+  ckpt restore -d "$ID"
+  goes_on_from "$at"
+  counts_on
+}

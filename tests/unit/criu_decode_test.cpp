@@ -65,8 +65,7 @@ TEST_CASE("protobuf: every wire type, and values that end too early") {
 TEST_CASE("criu images: open files, with and without a size, ghosts") {
   const TempDir dir;
   dir.file("files.img", files_image());
-  dir.file("remap-fpath.img", kMagic + entry(field(1, 10) + field(2, 1) + field(3, 1)) +
-                                  entry(field(1, 7) + field(2, 2) + field(3, 0)));
+  dir.file("remap-fpath.img", kMagic + entry(field(1, 10) + field(2, 1) + field(3, 1)));
   const auto files = image_regular_files(dir.path());
   REQUIRE(files.size() == 3);
   CHECK(files[0].path == "/data/x");
@@ -82,6 +81,17 @@ TEST_CASE("criu images: open files, with and without a size, ghosts") {
   CHECK(files[2].size == 3U << 20U);
   CHECK(files[2].mount_id == -1);
   CHECK(files[2].ghost);
+}
+
+TEST_CASE("criu images: a file that is restored from another of its names has no size of its own") {
+  const TempDir dir;
+  dir.file("files.img", files_image());
+  dir.file("remap-fpath.img", kMagic + entry(field(1, 7) + field(2, 10) + field(3, 0)));
+  const auto files = image_regular_files(dir.path());
+  REQUIRE(files.size() == 3);
+  CHECK_FALSE(files[0].size);
+  CHECK_FALSE(files[0].ghost);
+  CHECK(files[2].size == 3U << 20U);
 }
 
 TEST_CASE("criu images: older CRIU had regular files apart, and ghosts by a bit") {
