@@ -3,6 +3,9 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
+#include <array>
+
 #define TOML_HEADER_ONLY 1
 #define TOML_ENABLE_FORMATTERS 0
 #include <fmt/ranges.h>
@@ -54,7 +57,8 @@ void set(CLI::App& app, const std::string& key, const std::vector<std::string>& 
   for (const CLI::Option* known : app.get_options())
     if (known->get_envname().empty() || !known->get_lnames().empty())
       names.push_back(known->get_single_name());
-  if (option == nullptr || dashed == "config" || dashed == "help" || dashed == "version")
+  constexpr std::array<std::string_view, 4> kNeverInFile = {"config", "help", "version", "progress-fd"};
+  if (option == nullptr || std::find(kNeverInFile.begin(), kNeverInFile.end(), dashed) != kNeverInFile.end())
     throw Error(ErrorCode::invalid_config,
                 fmt::format("'{}': unknown key '{}'{}", file, key, did_you_mean(dashed, names)));
   if (option->count() > 0) return;
