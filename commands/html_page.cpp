@@ -21,7 +21,7 @@ constexpr std::string_view kHead =
 /// Where groups and tiles are laid out: the shape of the figure, whose size is the reader's.
 constexpr Box kFigure{0, 0, 200, 100};
 /// Columns that hold more than this wrap.
-constexpr std::size_t kLong = 60;
+constexpr std::size_t kLong = 40;
 
 // ---- text
 
@@ -43,7 +43,8 @@ bool unseen(std::string_view character) {
 
 std::string valid_utf8(std::string_view text) {
   using nlohmann::json;
-  return parse_json_or_throw(json(text).dump(-1, ' ', false, json::error_handler_t::replace)).get<std::string>();
+  return parse_json_or_throw(json(text).dump(-1, ' ', false, json::error_handler_t::replace))
+      .get<std::string>();
 }
 
 std::string attribute(const char* name, std::string_view value) {
@@ -89,8 +90,9 @@ bool visible(const Box& box) {
 
 std::string render(const HtmlTileGroup& group, const Box& box) {
   std::string text =
-      fmt::format("<div class=\"group\" style=\"{}\"{}>{}<div class=\"tiles\">\n", place(box, kFigure),
-                  attribute("title", group.title), text_of("b", group.label));
+      fmt::format("<div class=\"group\" style=\"{}\"{}><div class=\"name\">{}{}</div><div class=\"tiles\">\n",
+                  place(box, kFigure), attribute("title", fmt::format("{}, {}", group.label, group.detail)),
+                  text_of("b", group.label), text_of("span", group.detail));
   const std::vector<Box> boxes = squarify(weights_of(group.tiles), box);
   for (std::size_t i = 0; i < boxes.size(); ++i)
     if (visible(boxes[i])) text += render(group.tiles[i], boxes[i], box);
@@ -125,13 +127,12 @@ std::string render(const HtmlBar& bar, double most) {
 std::string render(const HtmlBars& bars) {
   double most = 0;
   for (const HtmlBar& bar : bars.bars) most = std::max(most, bar.value);
-  std::string text = fmt::format("<figure>{}<div class=\"bars\" role=\"img\"{}>\n",
-                                 text_of("figcaption", bars.caption), attribute("aria-label", bars.caption));
+  std::string text =
+      fmt::format("<figure style=\"--n:{}\">{}<div class=\"bars\" role=\"img\"{}>\n", bars.bars.size(),
+                  text_of("figcaption", bars.caption), attribute("aria-label", bars.caption));
   for (const HtmlBar& bar : bars.bars) text += render(bar, most);
-  return text +
-         fmt::format(
-             "</div>\n<p class=\"ends\" style=\"--n:{}\"><span>{}</span><span>{}</span></p></figure>\n",
-             bars.bars.size(), html_escape(bars.first), html_escape(bars.last));
+  return text + fmt::format("</div>\n<p class=\"ends\"><span>{}</span><span>{}</span></p></figure>\n",
+                            html_escape(bars.first), html_escape(bars.last));
 }
 
 // ---- tables

@@ -38,8 +38,7 @@ struct HtmlTile {
 };
 
 struct HtmlTileGroup {
-  std::string label;
-  std::string title;
+  std::string label, detail;
   std::vector<HtmlTile> tiles;
 };
 
@@ -50,7 +49,7 @@ struct HtmlTreemap {
 };
 
 struct HtmlBar {
-  std::string label, text;
+  std::string text;
   std::string title;
   double value = 0;
   bool marked = false;

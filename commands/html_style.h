@@ -43,13 +43,16 @@ figcaption, caption { margin-bottom: .5rem; font-weight: 600; text-align: left; 
 
 .map { position: relative; width: 100%; aspect-ratio: 2; overflow: hidden; }
 .group { position: absolute; padding: 1px; container: group / size; }
-.group > b {
-  display: block; height: 1.375rem; padding: 0 .25rem; overflow: hidden;
-  font-size: .8125rem; line-height: 1.375rem; font-weight: 600; white-space: nowrap; text-overflow: ellipsis;
+.name {
+  display: flex; gap: .5rem; height: 1.375rem; padding: 0 .25rem;
+  font-size: .8125rem; line-height: 1.375rem; white-space: nowrap;
 }
+.name b { overflow: hidden; font-weight: 600; text-overflow: ellipsis; }
+.name span { color: var(--quiet); font-variant-numeric: tabular-nums; }
+@container group (max-width: 8rem) { .name span { display: none; } }
 .tiles { position: absolute; inset: 1.375rem 1px 1px 1px; }
 @container group (max-height: 3.5rem) or (max-width: 3.5rem) {
-  .group > b { display: none; }
+  .name { display: none; }
   .tiles { top: 1px; }
 }
 .tile { position: absolute; border: 1px solid var(--ground); container: tile / size; }
@@ -58,7 +61,7 @@ figcaption, caption { margin-bottom: .5rem; font-weight: 600; text-align: left; 
   font-size: .8125rem; line-height: 1.25rem; white-space: nowrap; text-overflow: ellipsis;
 }
 .tile > span + span { padding-top: 0; font-variant-numeric: tabular-nums; opacity: .8; }
-@container tile (max-height: 2.625rem) { .tile > span + span { display: none; } }
+@container tile (max-height: 2.625rem) or (max-width: 4.25rem) { .tile > span + span { display: none; } }
 @container tile (max-height: 1.3rem) or (max-width: 2.75rem) { .tile > span { display: none; } }
 .part { background-image: linear-gradient(to right, transparent var(--a), var(--half) var(--a) var(--b), var(--rest) var(--b)); }
 .tile:hover { outline: 2px solid var(--accent); outline-offset: -2px; }
@@ -68,7 +71,7 @@ figcaption, caption { margin-bottom: .5rem; font-weight: 600; text-align: left; 
 .legend { display: flex; flex-wrap: wrap; gap: .125rem 1.25rem; margin: .5rem 0 0; padding: 0; list-style: none; font-size: .8125rem; }
 .legend i { display: inline-block; width: .75rem; height: .75rem; margin-right: .375rem; vertical-align: -.0625rem; }
 
-.bars { display: flex; align-items: flex-end; height: 7rem; border-bottom: 1px solid var(--quiet); }
+.bars { display: flex; align-items: flex-end; height: 7rem; max-width: calc(7rem * var(--n)); border-bottom: 1px solid var(--quiet); }
 .bars > div { flex: 1 1 0; min-width: 0; max-width: 7rem; height: 100%; display: flex; flex-direction: column; justify-content: flex-end; padding: 0 1px; container: bar / inline-size; }
 .bars i { display: block; min-height: 1px; background: var(--bar); }
 .bars .marked i { background: var(--accent); }

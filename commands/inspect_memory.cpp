@@ -50,11 +50,6 @@ std::string process_name(const ImageProcess& process) {
   return fmt::format("{} {}", process.pid, process.comm);
 }
 
-/// What is neither in the image nor in an earlier pre-dump.
-std::uint64_t not_saved(std::uint64_t mapped, std::uint64_t in_image, std::uint64_t in_parent) {
-  return mapped - std::min(mapped, in_image + in_parent);
-}
-
 std::string sizes_text(const Part& part) {
   return fmt::format("{} mapped, {} in the image{}", human(part.mapped), human(part.in_image),
                      part.in_parent == 0 ? "" : fmt::format(", {} in a pre-dump", human(part.in_parent)));
@@ -141,8 +136,7 @@ HtmlTreemap map_of(const std::string& caption, std::vector<Group> groups, Weight
   for (Group& group : groups) merge_small(group.parts, weight);
   merge_small(groups, weight);
   for (const Group& group : groups) {
-    const std::string label = fmt::format("{}  {}", group.label, human(sum_of(group.parts, weight)));
-    map.groups.push_back({.label = label, .title = label, .tiles = {}});
+    map.groups.push_back({.label = group.label, .detail = human(sum_of(group.parts, weight)), .tiles = {}});
     for (const Part& part : group.parts)
       if (weight(part) > 0) map.groups.back().tiles.push_back(tile_of(part, weight));
   }
@@ -181,39 +175,55 @@ HtmlCell bytes_cell(std::uint64_t bytes) {
   return {bytes == 0 ? "-" : human(bytes), std::to_string(bytes)};
 }
 
-void add_sizes(std::vector<HtmlCell>& row, std::uint64_t mapped, std::uint64_t in_image,
-               std::uint64_t in_parent) {
-  for (const std::uint64_t bytes : {mapped, in_image, in_parent, not_saved(mapped, in_image, in_parent)})
-    row.push_back(bytes_cell(bytes));
+/// What there is in all, and whether any of it is in pre-dumps.
+struct Totals {
+  std::uint64_t mapped = 0, in_image = 0, in_parent = 0;
+};
+
+Totals totals_of(const Contents& contents) {
+  Totals totals;
+  for (const InspectedProcess& one : contents.processes) {
+    totals.mapped += one.memory.mapped;
+    totals.in_image += one.memory.in_image;
+    totals.in_parent += one.memory.in_parent;
+  }
+  return totals;
 }
 
-std::vector<HtmlColumn> with_sizes(std::vector<HtmlColumn> columns) {
-  for (const char* heading : {"Mapped", "In the image", "In a pre-dump", "Not saved"})
-    columns.push_back({heading, true});
+/// The column of pre-dumps is only there with `parents`.
+void add_sizes(std::vector<HtmlCell>& row, const Totals& sizes, bool parents) {
+  row.push_back(bytes_cell(sizes.mapped));
+  row.push_back(bytes_cell(sizes.in_image));
+  if (parents) row.push_back(bytes_cell(sizes.in_parent));
+  row.push_back(bytes_cell(sizes.mapped - std::min(sizes.mapped, sizes.in_image + sizes.in_parent)));
+}
+
+std::vector<HtmlColumn> with_sizes(std::vector<HtmlColumn> columns, bool parents) {
+  columns.push_back({"Mapped", true});
+  columns.push_back({"In the image", true});
+  if (parents) columns.push_back({"In a pre-dump", true});
+  columns.push_back({"Not saved", true});
   return columns;
 }
 
-HtmlTable process_table(const Contents& contents) {
+HtmlTable process_table(const Contents& contents, const Totals& totals) {
+  const bool parents = totals.in_parent > 0;
   HtmlTable table{
       .caption = "Processes",
       .columns = with_sizes(
-          {{"Pid", true}, {"Parent", true}, {"Command"}, {"Threads", true}, {"Descriptors", true}}),
+          {{"Pid", true}, {"Parent", true}, {"Command"}, {"Threads", true}, {"Descriptors", true}}, parents),
       .rows = {}};
-  std::uint64_t mapped = 0, in_image = 0, in_parent = 0;
   for (const InspectedProcess& one : contents.processes) {
     table.rows.push_back({{std::to_string(one.process.pid)},
                           {std::to_string(one.process.ppid)},
                           {one.process.comm},
                           {std::to_string(one.process.threads.size())},
                           {std::to_string(one.descriptors.size())}});
-    add_sizes(table.rows.back(), one.memory.mapped, one.memory.in_image, one.memory.in_parent);
-    mapped += one.memory.mapped;
-    in_image += one.memory.in_image;
-    in_parent += one.memory.in_parent;
+    add_sizes(table.rows.back(), {one.memory.mapped, one.memory.in_image, one.memory.in_parent}, parents);
   }
   if (contents.processes.size() < 2) return table;
   table.rows.push_back({{""}, {""}, {"all"}, {""}, {""}});
-  add_sizes(table.rows.back(), mapped, in_image, in_parent);
+  add_sizes(table.rows.back(), totals, parents);
   return table;
 }
 
@@ -234,35 +244,6 @@ std::vector<MappingRow> mapping_rows(const Contents& contents) {
     });
   }
   return rows;
-}
-
-HtmlTable mapping_table(const Inspection& inspection) {
-  HtmlTable table{.caption = "Mappings",
-                  .columns = with_sizes(
-                      {{"Pid", true}, {"Command"}, {"Kind"}, {"Protection"}, {"Address", true}, {"File"}}),
-                  .rows = {}};
-  const std::vector<MappingRow> rows = mapping_rows(*inspection.contents);
-  ImageMapping rest;
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    const ImageMapping& mapping = *rows[i].mapping;
-    if (i >= kMostRows) {
-      rest.end += mapping.size();
-      rest.in_image += mapping.in_image;
-      rest.in_parent += mapping.in_parent;
-      continue;
-    }
-    table.rows.push_back({{std::to_string(rows[i].process->pid)},
-                          {rows[i].process->comm},
-                          {mapping.kind},
-                          {protection(mapping)},
-                          {fmt::format("{:x}", mapping.start)},
-                          {path_of(inspection, mapping)}});
-    add_sizes(table.rows.back(), mapping.size(), mapping.in_image, mapping.in_parent);
-  }
-  if (rows.size() <= kMostRows) return table;
-  table.rows.push_back({{""}, {fmt::format("{} more", rows.size() - kMostRows)}, {""}, {""}, {""}, {""}});
-  add_sizes(table.rows.back(), rest.size(), rest.in_image, rest.in_parent);
-  return table;
 }
 
 std::vector<std::string> notes_of(const Inspection& inspection, bool parents) {
@@ -289,16 +270,11 @@ HtmlSection memory_section(const Inspection& inspection) {
     return section;
   }
   std::vector<Group> groups = groups_of(inspection);
-  std::uint64_t all = 0, in_image = 0, in_parent = 0;
-  for (const InspectedProcess& one : inspection.contents->processes) {
-    all += one.memory.mapped;
-    in_image += one.memory.in_image;
-    in_parent += one.memory.in_parent;
-  }
-  section.notes = notes_of(inspection, in_parent > 0);
-  HtmlTreemap all_mapped =
-      map_of(fmt::format("Mapped: {}, of which {} are saved", human(all), human(in_image + in_parent)),
-             groups, mapped);
+  const Totals totals = totals_of(*inspection.contents);
+  const std::uint64_t saved = totals.in_image + totals.in_parent;
+  section.notes = notes_of(inspection, totals.in_parent > 0);
+  HtmlTreemap all_mapped = map_of(
+      fmt::format("Mapped: {}, of which {} are saved", human(totals.mapped), human(saved)), groups, mapped);
   const std::uint64_t shared = inspection.contents->shared_memory;
   if (shared > 0)
     groups.push_back({"shared memory",
@@ -307,12 +283,42 @@ HtmlSection memory_section(const Inspection& inspection) {
                         .kind = "shared",
                         .mapped = shared,
                         .in_image = shared}}});
-  section.maps.push_back(
-      map_of(fmt::format("Saved: {}", human(in_image + in_parent + shared)), std::move(groups), held));
+  section.maps.push_back(map_of(fmt::format("Saved: {}", human(saved + shared)), std::move(groups), held));
   section.maps.push_back(std::move(all_mapped));
   std::erase_if(section.maps, [](const HtmlTreemap& map) { return map.groups.empty(); });
-  section.tables = {process_table(*inspection.contents), mapping_table(inspection)};
+  section.tables = {process_table(*inspection.contents, totals)};
   return section;
+}
+
+HtmlTable mapping_table(const Inspection& inspection) {
+  const bool parents = totals_of(*inspection.contents).in_parent > 0;
+  HtmlTable table{
+      .caption = "Mappings",
+      .columns = with_sizes(
+          {{"Pid", true}, {"Command"}, {"Kind"}, {"Protection"}, {"Address", true}, {"File"}}, parents),
+      .rows = {}};
+  const std::vector<MappingRow> rows = mapping_rows(*inspection.contents);
+  Totals rest;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const ImageMapping& mapping = *rows[i].mapping;
+    if (i >= kMostRows) {
+      rest.mapped += mapping.size();
+      rest.in_image += mapping.in_image;
+      rest.in_parent += mapping.in_parent;
+      continue;
+    }
+    table.rows.push_back({{std::to_string(rows[i].process->pid)},
+                          {rows[i].process->comm},
+                          {mapping.kind},
+                          {protection(mapping)},
+                          {fmt::format("{:x}", mapping.start)},
+                          {path_of(inspection, mapping)}});
+    add_sizes(table.rows.back(), {mapping.size(), mapping.in_image, mapping.in_parent}, parents);
+  }
+  if (rows.size() <= kMostRows) return table;
+  table.rows.push_back({{""}, {fmt::format("{} more", rows.size() - kMostRows)}, {""}, {""}, {""}, {""}});
+  add_sizes(table.rows.back(), rest, parents);
+  return table;
 }
 
 }  // namespace ckpt

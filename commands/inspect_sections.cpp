@@ -1,6 +1,8 @@
 // The page's timeline, what changed since the checkpoint before, and the tables of files, sockets and mounts.
 #include "commands/inspect_sections.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 
 #include "commands/images.h"
@@ -98,11 +100,7 @@ HtmlTable timeline_table(const std::vector<Taken>& taken) {
 
 HtmlBar bar_of(const Taken& taken, double value, std::string text) {
   const std::string title = fmt::format("{}, {}: {}", taken.stored.name, taken.stored.created, text);
-  return {.label = taken.stored.name,
-          .text = std::move(text),
-          .title = title,
-          .value = value,
-          .marked = taken.shown};
+  return {.text = std::move(text), .title = title, .value = value, .marked = taken.shown};
 }
 
 HtmlBars bars_of(const char* caption, const std::vector<const Taken*>& taken) {
@@ -188,15 +186,19 @@ std::vector<Change> differences(const char* what, const Named& before, const Nam
   return found;
 }
 
-void compare_named(Changes& changes, const char* what, const char* all, const Named& before,
-                   const Named& now) {
-  std::vector<Change> found = differences(what, before, now);
-  if (found.empty()) changes.same.push_back(fmt::format("{} ({})", all, now.size()));
+void add(Changes& changes, const char* all, std::vector<Change> found) {
   const std::size_t count = found.size();
   if (count > kMostChanges) found.resize(kMostChanges);
   changes.changed.insert(changes.changed.end(), found.begin(), found.end());
   if (count > kMostChanges)
     changes.changed.push_back({fmt::format("{}: {} more", all, count - kMostChanges), "", "", ""});
+}
+
+void compare_named(Changes& changes, const char* what, const char* all, const Named& before,
+                   const Named& now) {
+  std::vector<Change> found = differences(what, before, now);
+  if (found.empty() && !now.empty()) changes.same.push_back(fmt::format("{} {}", now.size(), all));
+  add(changes, all, std::move(found));
 }
 
 Named files_of(const Inspection& inspection) {
@@ -228,27 +230,33 @@ Named mounts_of(const Manifest& manifest) {
 }
 
 /// What the image holds of each process, by pid and name.
-std::map<std::string, std::uint64_t> memory_of(const Contents& contents) {
-  std::map<std::string, std::uint64_t> memory;
+std::map<std::pair<int, std::string>, std::uint64_t> memory_of(const Contents& contents) {
+  std::map<std::pair<int, std::string>, std::uint64_t> memory;
   for (const InspectedProcess& one : contents.processes)
-    memory[fmt::format("{} {}", one.process.pid, one.process.comm)] =
-        one.memory.in_image + one.memory.in_parent;
+    memory[{one.process.pid, one.process.comm}] = one.memory.in_image + one.memory.in_parent;
   return memory;
 }
 
 void compare_memory(Changes& changes, const Contents& before, const Contents& now) {
   const auto old = memory_of(before), current = memory_of(now);
-  for (const auto& [name, bytes] : current) {
-    const std::string what = "memory of process " + name;
-    if (const auto found = old.find(name); found != old.end())
-      compare_bytes(changes, what, found->second, bytes);
+  std::vector<Change> found;
+  const auto name = [](const auto& key) {
+    return fmt::format("memory of process {} {}", key.first, key.second);
+  };
+  std::size_t same = 0;
+  for (const auto& [key, bytes] : current)
+    if (const auto one = old.find(key); one == old.end())
+      found.push_back({name(key), "-", human(bytes), "new"});
+    else if (one->second != bytes)
+      found.push_back({name(key), human(one->second), human(bytes), signed_size(one->second, bytes)});
     else
-      changes.changed.push_back({what, "-", human(bytes), "new"});
-  }
-  for (const auto& [name, bytes] : old)
-    if (!current.contains(name))
-      changes.changed.push_back({"memory of process " + name, human(bytes), "-", "gone"});
-  compare_bytes(changes, "memory shared without a file", before.shared_memory, now.shared_memory);
+      ++same;
+  for (const auto& [key, bytes] : old)
+    if (!current.contains(key)) found.push_back({name(key), human(bytes), "-", "gone"});
+  if (same > 0) changes.same.push_back(fmt::format("memory of {} processes", same));
+  add(changes, "memory of processes", std::move(found));
+  if (before.shared_memory + now.shared_memory > 0)
+    compare_bytes(changes, "memory shared without a file", before.shared_memory, now.shared_memory);
 }
 
 void compare_manifests(Changes& changes, const Manifest& before, const Manifest& now) {
@@ -260,7 +268,6 @@ void compare_manifests(Changes& changes, const Manifest& before, const Manifest&
   compare(changes, "options", manifest_to_json(before)["options"].dump(),
           manifest_to_json(now)["options"].dump());
   compare(changes, "gpu", gpu_text(before.gpu), gpu_text(now.gpu));
-  compare_bytes(changes, "memory of gpus", before.gpu.bytes, now.gpu.bytes);
   compare_named(changes, "mount", "mounts", mounts_of(before), mounts_of(now));
 }
 
@@ -285,13 +292,6 @@ HtmlTable change_table(const Changes& changes, const std::string& before, const 
   return table;
 }
 
-std::string joined(const std::vector<std::string>& words) {
-  std::string text;
-  for (std::size_t i = 0; i < std::min(words.size(), kMostChanges); ++i)
-    text += (text.empty() ? "" : ", ") + words[i];
-  return words.size() > kMostChanges ? text + ", ..." : text;
-}
-
 // ---- contents
 
 /// 1:3, 2:5
@@ -299,11 +299,10 @@ std::string holders_text(const Inspection& inspection, std::uint32_t id) {
   constexpr std::size_t kMost = 8;
   const auto found = inspection.holders.find(id);
   if (found == inspection.holders.end()) return "-";
-  std::vector<std::string> texts;
+  std::string text;
   for (std::size_t i = 0; i < std::min(found->second.size(), kMost); ++i)
-    texts.push_back(fmt::format("{}:{}", found->second[i].pid, found->second[i].fd));
-  if (found->second.size() > kMost) texts.emplace_back("...");
-  return joined(texts);
+    text += fmt::format("{}{}:{}", i == 0 ? "" : ", ", found->second[i].pid, found->second[i].fd);
+  return found->second.size() > kMost ? text + ", ..." : text;
 }
 
 /// With what was cut off told in the caption.
@@ -317,7 +316,10 @@ HtmlTable open_file_table(const Inspection& inspection) {
   HtmlTable table{.caption = "Files that were open, mapped, or a directory of a process",
                   .columns = {{"Path"}, {"Size to have at a restore", true}, {"Flags"}, {"Open as pid:fd"}},
                   .rows = {}};
-  for (const ImageOpenFile& file : inspection.contents->files)
+  std::vector<ImageOpenFile> files = inspection.contents->files;
+  std::stable_partition(files.begin(), files.end(),
+                        [&](const ImageOpenFile& file) { return inspection.holders.contains(file.id); });
+  for (const ImageOpenFile& file : files)
     table.rows.push_back({{file.path + (file.ghost ? " (deleted, in the image)" : "")},
                           file.size ? bytes_cell(*file.size) : HtmlCell{"-"},
                           {open_flags(file.flags)},
@@ -396,7 +398,8 @@ HtmlSection changes_section(const Before& before, const Inspection& now) {
   const Changes changes = changes_between(*before.inspection, now);
   if (!changes.changed.empty())
     section.tables.push_back(change_table(changes, before.inspection->name, now.name));
-  if (!changes.same.empty()) section.notes.push_back("The same in both: " + joined(changes.same) + ".");
+  if (!changes.same.empty())
+    section.notes.push_back(fmt::format("The same in both: {}.", fmt::join(changes.same, ", ")));
   if (!before.inspection->contents || !now.contents)
     section.notes.push_back(std::string(kOpaque) +
                             "; memory, open files and sockets of processes are not compared.");
@@ -413,6 +416,8 @@ HtmlSection contents_section(const Inspection& inspection) {
   section.tables.push_back(file_table(inspection));
   std::erase_if(section.tables, [](const HtmlTable& table) { return table.rows.empty(); });
   for (HtmlTable& table : section.tables) cut(table);
+  if (inspection.contents && !inspection.contents->processes.empty())
+    section.tables.push_back(mapping_table(inspection));
   return section;
 }
 

@@ -35,9 +35,11 @@ struct Before {
 };
 
 HtmlSection memory_section(const Inspection& inspection);
+/// For an image with contents; of what is too long for a page, the sum.
+HtmlTable mapping_table(const Inspection& inspection);
 HtmlSection timeline_section(const History& history);
 HtmlSection changes_section(const Before& before, const Inspection& now);
-/// Open files, sockets, mounts, and the checkpoint's files.
+/// Open files, sockets, mounts, the checkpoint's files, and mappings.
 HtmlSection contents_section(const Inspection& inspection);
 
 }  // namespace ckpt
