@@ -26,7 +26,7 @@ struct ImagesOptions {
   std::vector<std::string> names;
   Retention keep;
   bool off = false, force = false;
-  std::string html;
+  std::optional<std::string> html;
 };
 
 // ---- list
@@ -247,8 +247,7 @@ int images(Context& context, const ImagesOptions& o) {
     throw Error(ErrorCode::usage, "images: " + wrong);
   if (o.off && o.action != "pin") throw Error(ErrorCode::usage, "--off goes with 'images pin'");
   if (o.force && o.action != "remove") throw Error(ErrorCode::usage, "--force goes with 'images remove'");
-  if (!o.html.empty() && o.action != "inspect")
-    throw Error(ErrorCode::usage, "--html goes with 'images inspect'");
+  if (o.html && o.action != "inspect") throw Error(ErrorCode::usage, "--html goes with 'images inspect'");
   if (o.keep.any() && o.action != "prune" && o.action != "list")
     throw Error(ErrorCode::usage,
                 fmt::format("{} go with 'images prune' and 'images list'", kRetentionOptions));

@@ -1,6 +1,7 @@
 // What the actions of `ckpt images` share.
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "commands/context.h"
@@ -16,7 +17,7 @@ std::string human(std::uint64_t bytes);
 std::string name_of(const Image& image);
 /// As find_image(), but a bare ID is wrong use.
 Image named_image(const Context& context, const std::string& name);
-/// `images inspect`: what is inside. `html` names the file that a page of it is written to; empty: none.
-int inspect_image(const Context& context, const std::string& name, const std::string& html);
+/// `images inspect`: what is inside. `html` names the file that a page of it goes to.
+int inspect_image(const Context& context, const std::string& name, const std::optional<std::string>& html);
 
 }  // namespace ckpt

@@ -281,19 +281,19 @@ void print(const Context& context, const Inspection& inspection) {
 
 }  // namespace
 
-int inspect_image(const Context& context, const std::string& name, const std::string& html) {
+int inspect_image(const Context& context, const std::string& name, const std::optional<std::string>& html) {
   if (html == "-" && context.globals.json)
     throw Error(ErrorCode::usage, "--json and --html - both want stdout").with_hint("name a file for --html");
-  if (!html.empty()) require_html_target(html);
+  if (html) require_html_target(*html);
   const Inspection inspection = inspect(named_image(context, name), name);
-  if (!html.empty() && context.globals.dry_run) {
-    context.print_plan(html == "-" ? std::vector<Argv>{} : std::vector<Argv>{{"touch", html}});
+  if (html && context.globals.dry_run) {
+    context.print_plan(html == "-" ? std::vector<Argv>{} : std::vector<Argv>{{"touch", *html}});
     return 0;
   }
-  if (!html.empty()) write_html(context, inspection, html);
+  if (html) write_html(context, inspection, *html);
   if (context.globals.json)
     context.out.document(to_json(inspection));
-  else if (html.empty())
+  else if (!html)
     print(context, inspection);
   return 0;
 }

@@ -399,7 +399,8 @@ HtmlSection changes_section(const Before& before, const Inspection& now) {
   if (!changes.changed.empty())
     section.tables.push_back(change_table(changes, before.inspection->name, now.name));
   if (!changes.same.empty())
-    section.notes.push_back(fmt::format("The same in both: {}.", fmt::join(changes.same, ", ")));
+    section.notes.push_back(
+        fmt::format("The same as in {}: {}.", before.inspection->name, fmt::join(changes.same, ", ")));
   if (!before.inspection->contents || !now.contents)
     section.notes.push_back(std::string(kOpaque) +
                             "; memory, open files and sockets of processes are not compared.");

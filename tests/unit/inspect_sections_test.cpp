@@ -189,7 +189,7 @@ TEST_CASE("page: what changed, and what did not") {
   Inspection now = inspection();
   HtmlSection section = changes_section(before, now);
   CHECK(section.tables.empty());
-  CHECK(contains(section.notes.at(0), "The same in both: size, memory of 2 processes, runtime and CRIU"));
+  CHECK(contains(section.notes.at(0), "The same as in web@2: size, memory of 2 processes, runtime and CRIU"));
   now.bytes = 4000;
   now.contents->processes[1] = process(9, "web", {mapping(4096, 40960, 40960, "anonymous")});
   now.contents->processes[0].process.comm = "other";
