@@ -83,11 +83,19 @@ json attempt(const Context& context, const CheckpointOptions& o, const Found& fo
   }
 }
 
+Error gone(const Context& context, const Found& found, const std::string& id) {
+  const auto exit = found.record ? context.records.exit(*found.record) : std::nullopt;
+  if (exit && !exit->checkpointed_to.empty())
+    return Error(ErrorCode::not_found,
+                 fmt::format("container '{}' was stopped by its checkpoint '{}'", id, exit->checkpointed_to))
+        .with_hint(fmt::format("'ckpt restore {}' brings it back", id));
+  return {ErrorCode::not_found,
+          fmt::format("container '{}' is gone: {} has it no more", id, found.driver.table().name)};
+}
+
 json checkpoint_found(const Context& context, const CheckpointOptions& o, const Found& found,
                       const std::string& id) {
-  if (!found.held)
-    throw Error(ErrorCode::not_found,
-                fmt::format("container '{}' is gone: {} has it no more", id, found.driver.table().name));
+  if (!found.held) throw gone(context, found, id);
   if (context.globals.dry_run) return attempt(context, o, found, id, nullptr);
   ContainerLock lock(context.lock_file(found.driver.target(), id), "checkpoint", patience(context, o));
   recover(context, found.driver, id, lock);

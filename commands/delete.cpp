@@ -16,7 +16,7 @@ void require_deletable(const Driver& driver, const DeleteOptions& o) {
   const auto state = driver.state(o.id);
   if (!state || o.force || state->status == "stopped" || state->status == "created") return;
   throw Error(ErrorCode::conflict, fmt::format("container '{}' is {}", o.id, state->status))
-      .with_hint("stop it with 'ckpt kill', or use --force");
+      .with_hint(fmt::format("stop it with 'ckpt kill {} KILL', or use --force", o.id));
 }
 
 /// What a dead ckpt left is put right first; a container that cannot be resumed or thawed, or at which a

@@ -7,6 +7,7 @@
 #include "commands/verbs.h"
 #include "runtimes/diagnosis.h"
 #include "runtimes/fs.h"
+#include "runtimes/ids.h"
 #include "runtimes/json.h"
 
 namespace ckpt {
@@ -80,7 +81,9 @@ Finding examine(const std::string& name) {
   const Fd file(standard_input ? -1 : ::open(name.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!standard_input && !file)
     throw Error(ErrorCode::not_found, fmt::format("cannot read the log '{}': {}", name, errno_text(errno)))
-        .with_hint("'ckpt explain' takes a log, a directory with logs, or - for the standard input");
+        .with_hint(
+            "'ckpt explain' takes a log, a directory with logs, a container that failed, or - for the "
+            "standard input");
   Finding found{.name = name, .log = read_log(standard_input ? STDIN_FILENO : file.get(), name)};
   found.diagnosis = diagnose(found.log.text);
   return found;
@@ -182,10 +185,24 @@ void print(const Context& context, const Finding& found) {
   for (const std::string& line : excerpt(found.log.text, at, found.log.number(at))) context.out.line(line);
 }
 
+/// The log that ckpt kept of the container's last failure, when the word is no path but its id.
+std::string kept_log(const Context& context, const std::string& source) {
+  std::error_code error;
+  if (!valid_id(source) || fs::exists(source, error)) return source;
+  std::optional<std::pair<fs::file_time_type, std::string>> newest;
+  for (const char* kind : {".dump.log", ".restore.log"}) {
+    const fs::path log = fs::path(context.globals.state_dir) / "failed" / (source + kind);
+    const auto time = fs::last_write_time(log, error);
+    if (!error && (!newest || newest->first < time)) newest = {time, log.string()};
+  }
+  return newest ? newest->second : source;
+}
+
 int explain(const Context& context, const ExplainOptions& o) {
   std::error_code error;
+  const std::string source = kept_log(context, o.source);
   const Finding found =
-      o.source != "-" && fs::is_directory(o.source, error) ? examine_directory(o.source) : examine(o.source);
+      source != "-" && fs::is_directory(source, error) ? examine_directory(source) : examine(source);
   if (context.globals.json)
     context.out.document(document_of(found));
   else
@@ -197,7 +214,8 @@ int explain(const Context& context, const ExplainOptions& o) {
 
 Action declare_explain(CLI::App& app) {
   auto o = std::make_shared<ExplainOptions>();
-  app.add_option("LOG", o->source, "a log, a directory with logs (work path, image), or - for stdin")
+  app.add_option("LOG", o->source,
+                 "a log, a directory with logs (work path, image), a container that failed, or - for stdin")
       ->required();
   return [o](Context& context) { return explain(context, *o); };
 }

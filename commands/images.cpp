@@ -27,6 +27,7 @@ struct ImagesOptions {
   std::vector<std::string> names;
   Retention keep;
   bool off = false, force = false;
+  std::optional<std::string> html;
 };
 
 // ---- list
@@ -247,6 +248,7 @@ int images(Context& context, const ImagesOptions& o) {
     throw Error(ErrorCode::usage, "images: " + wrong);
   if (o.off && o.action != "pin") throw Error(ErrorCode::usage, "--off goes with 'images pin'");
   if (o.force && o.action != "remove") throw Error(ErrorCode::usage, "--force goes with 'images remove'");
+  if (o.html && o.action != "inspect") throw Error(ErrorCode::usage, "--html goes with 'images inspect'");
   if (o.keep.any() && o.action != "prune" && o.action != "list")
     throw Error(ErrorCode::usage,
                 fmt::format("{} go with 'images prune' and 'images list'", kRetentionOptions));
@@ -254,7 +256,7 @@ int images(Context& context, const ImagesOptions& o) {
   if (o.action == "prune") return prune_store(context, o);
   if (o.action == "inspect") {
     if (o.names.size() != 1) throw Error(ErrorCode::usage, "images inspect: name one checkpoint");
-    return inspect_image(context, o.names[0]);
+    return inspect_image(context, o.names[0], o.html);
   }
   return on_each(context, o);
 }
@@ -297,6 +299,8 @@ Action declare_images(CLI::App& app) {
   declare_retention(app, o->keep);
   app.add_flag("--off", o->off, "with pin: unpin");
   app.add_flag("-f,--force", o->force, "with remove: also a pinned one");
+  app.add_option("--html", o->html, "with inspect: write a page of it to FILE, - for stdout")
+      ->type_name("FILE");
   app.add_option("ACTION", o->action, "list, inspect, verify, pin, remove or prune")->required();
   app.add_option("NAME", o->names,
                  "containers for list and prune, checkpoints as ID@TIMESTAMP for the others");

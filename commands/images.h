@@ -1,6 +1,7 @@
 // What the actions of `ckpt images` share.
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "commands/context.h"
@@ -18,7 +19,7 @@ std::string name_of(const Image& image);
 Image named_image(const Context& context, const std::string& name);
 /// Every file of an image with a manifest against its digest. Throws Error(image_invalid).
 void verify_content(const Context& context, const Image& image);
-/// `images inspect`: what is inside.
-int inspect_image(const Context& context, const std::string& name);
+/// `images inspect`: what is inside. `html` names the file that a page of it goes to.
+int inspect_image(const Context& context, const std::string& name, const std::optional<std::string>& html);
 
 }  // namespace ckpt

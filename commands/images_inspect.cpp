@@ -1,128 +1,14 @@
 // ckpt images inspect NAME: the manifest's facts, and what CRIU's files say of the processes.
-#include <fcntl.h>
-#include <sys/mman.h>
-
 #include <algorithm>
-#include <map>
 
 #include "commands/images.h"
-#include "images/criu_decode.h"
-#include "images/criu_descriptors.h"
-#include "images/criu_memory.h"
+#include "commands/inspect_html.h"
 #include "runtimes/json.h"
 
 namespace ckpt {
 namespace {
 
 using nlohmann::json;
-namespace fs = std::filesystem;
-
-/// Of all processes; a hostile image may have as many files as it likes.
-constexpr std::size_t kMostDetails = 1U << 19U;
-constexpr const char* kOpaque =
-    "gVisor's image cannot be decoded: its format is private to the runsc that wrote it";
-
-struct InspectedProcess {
-  ImageProcess process;
-  ImageMemory memory;
-  std::vector<ImageDescriptor> descriptors;
-};
-
-struct Contents {
-  std::vector<InspectedProcess> processes;
-  std::vector<ImageOpenFile> files;
-  std::vector<ImageSocket> sockets;
-  std::vector<ImageMount> mounts;
-  std::uint64_t shared_memory = 0;
-};
-
-struct Holder {
-  int pid, fd;
-};
-/// Who has a file of files.img open.
-using Holders = std::map<std::uint32_t, std::vector<Holder>>;
-
-struct Inspection {
-  Image image;
-  std::string name;
-  std::vector<ImageFile> files;  ///< largest first
-  std::uint64_t bytes = 0;
-  std::optional<Contents> contents;  ///< nullopt: gVisor's
-  std::map<std::uint32_t, std::string> paths;
-  Holders holders;
-};
-
-// ---- gathering
-
-/// Throws Error(image_invalid) for a directory without an image.
-bool is_criu_image(const fs::path& images) {
-  std::error_code error;
-  if (fs::exists(images / "inventory.img", error)) return true;
-  for (const char* name : {"checkpoint.img", "checkpoint.img.zst"})
-    if (fs::exists(images / name, error)) return false;
-  throw Error(
-      ErrorCode::image_invalid,
-      fmt::format("'{}' holds no complete image: neither inventory.img nor checkpoint.img", images.string()))
-      .with_hint("name the directory that the runtime's image files are in");
-}
-
-Contents contents_of(const fs::path& images) {
-  Contents contents;
-  contents.files = image_regular_files(images);
-  contents.sockets = image_sockets(images);
-  contents.mounts = image_mounts(images);
-  contents.shared_memory = image_shared_memory(images);
-  std::vector<ImageProcess> processes = image_processes(images);
-  std::size_t details = 0;
-  for (ImageProcess& process : processes) {
-    const int pid = process.pid;
-    contents.processes.push_back(
-        {std::move(process), image_memory(images, pid), image_descriptors(images, pid)});
-    details +=
-        contents.processes.back().memory.mappings.size() + contents.processes.back().descriptors.size();
-    if (details > kMostDetails)
-      throw Error(ErrorCode::image_invalid,
-                  fmt::format("'{}' has more mappings and descriptors than are shown", images.string()));
-  }
-  return contents;
-}
-
-Inspection inspect(Image image, const std::string& name) {
-  Inspection result;
-  result.image = std::move(image);
-  result.name = result.image.manifest ? name_of(result.image) : name;
-  result.files = files_below(result.image.directory);
-  std::stable_sort(result.files.begin(), result.files.end(),
-                   [](const ImageFile& a, const ImageFile& b) { return a.size > b.size; });
-  for (const ImageFile& file : result.files) result.bytes += file.size;
-  if (!is_criu_image(result.image.runtime_images())) return result;
-  result.contents = contents_of(result.image.runtime_images());
-  for (const ImageOpenFile& file : result.contents->files) result.paths[file.id] = file.path;
-  for (const InspectedProcess& one : result.contents->processes)
-    for (const ImageDescriptor& d : one.descriptors)
-      result.holders[d.file_id].push_back({one.process.pid, d.fd});
-  return result;
-}
-
-/// rw-s
-std::string protection(const ImageMapping& mapping) {
-  return fmt::format("{}{}{}{}", (mapping.protection & PROT_READ) != 0 ? 'r' : '-',
-                     (mapping.protection & PROT_WRITE) != 0 ? 'w' : '-',
-                     (mapping.protection & PROT_EXEC) != 0 ? 'x' : '-', mapping.shared ? 's' : 'p');
-}
-
-/// O_RDWR|O_APPEND
-std::string open_flags(std::uint32_t flags) {
-  constexpr std::pair<std::uint32_t, const char*> kFlags[] = {
-      {O_APPEND, "O_APPEND"}, {O_NONBLOCK, "O_NONBLOCK"}, {O_SYNC, "O_SYNC"},
-      {O_DIRECT, "O_DIRECT"}, {O_PATH, "O_PATH"},         {O_DIRECTORY, "O_DIRECTORY"}};
-  std::string text = (flags & O_ACCMODE) == O_WRONLY ? "O_WRONLY"
-                     : (flags & O_ACCMODE) == O_RDWR ? "O_RDWR"
-                                                     : "O_RDONLY";
-  for (const auto& [bits, name] : kFlags)
-    if ((flags & bits) == bits) text += fmt::format("|{}", name);
-  return text;
-}
 
 // ---- as JSON
 
@@ -254,61 +140,12 @@ void print_section(const Context& context, const std::vector<std::string>& headi
   if (rows.size() < all) context.out.line(fmt::format("({} of {}; -v shows all)", rows.size(), all));
 }
 
-std::string option_text(const json& value) {
-  return value.is_string() ? value.get<std::string>() : value.dump();
-}
-
-std::string options_text(const json& options) {
-  std::string text;
-  for (const auto& [key, value] : options.items())
-    text += (text.empty() ? "" : ", ") + (value == true ? key : key + "=" + option_text(value));
-  return text;
-}
-
-std::string seconds_text(const std::map<std::string, double>& seconds) {
-  std::string text;
-  for (const auto& [phase, took] : seconds)
-    text += fmt::format("{}{} {:.3f} s", text.empty() ? "" : ", ", phase, took);
-  return text;
-}
-
-std::string gpu_text(const GpuImage& gpu) {
-  if (gpu.strategy == "none") return "none";
-  std::string text = fmt::format("{}, {} processes, {}, driver {}", gpu.strategy, gpu.processes.size(),
-                                 gpu.bytes == 0 ? "size not known" : human(gpu.bytes),
-                                 gpu.driver.empty() ? "not known" : gpu.driver);
-  for (const GpuIdentity& one : gpu.gpus) text += fmt::format(", {} ({})", one.name, one.uuid);
-  return text;
-}
-
 void print_fact(const Context& context, const char* label, const std::string& text) {
   if (!text.empty()) context.out.line(fmt::format("{:<10} {}", label, shown(text)));
 }
 
-void print_manifest(const Context& context, const Manifest& m) {
-  const json document = manifest_to_json(m);
-  print_fact(context, "container", m.id);
-  print_fact(context, "runtime",
-             fmt::format("{} {}{}", table_of(m.target.kind).name, m.runtime_version,
-                         m.criu_version.empty() ? "" : ", CRIU " + m.criu_version));
-  print_fact(context, "taken",
-             fmt::format("{}, Linux {}, {}{}", m.created, m.machine.kernel, m.machine.arch,
-                         m.leave_running ? ", left running" : ""));
-  print_fact(context, "guarantee", m.guarantee);
-  print_fact(context, "bundle", m.bundle);
-  print_fact(context, "options", options_text(document["options"]));
-  print_fact(context, "gpu", gpu_text(m.gpu));
-  print_fact(context, "took", seconds_text(m.seconds));
-}
-
 void print_facts(const Context& context, const Inspection& inspection) {
-  print_fact(context, "name", inspection.name);
-  if (inspection.image.manifest)
-    print_manifest(context, *inspection.image.manifest);
-  else
-    print_fact(context, "manifest", "none; a runtime made this image itself");
-  print_fact(context, "size",
-             fmt::format("{} in {} files", human(inspection.bytes), inspection.files.size()));
+  for (const auto& [label, text] : facts_of(inspection)) print_fact(context, label, text);
   Rows rows;
   for (const ImageFile& file : inspection.files) rows.push_back({shown(file.path), human(file.size)});
   print_section(context, {"FILE", "SIZE"}, std::move(rows), 3);
@@ -444,11 +281,19 @@ void print(const Context& context, const Inspection& inspection) {
 
 }  // namespace
 
-int inspect_image(const Context& context, const std::string& name) {
+int inspect_image(const Context& context, const std::string& name, const std::optional<std::string>& html) {
+  if (html == "-" && context.globals.json)
+    throw Error(ErrorCode::usage, "--json and --html - both want stdout").with_hint("name a file for --html");
+  if (html) require_html_target(*html);
   const Inspection inspection = inspect(named_image(context, name), name);
+  if (html && context.globals.dry_run) {
+    context.print_plan(html == "-" ? std::vector<Argv>{} : std::vector<Argv>{{"touch", *html}});
+    return 0;
+  }
+  if (html) write_html(context, inspection, *html);
   if (context.globals.json)
     context.out.document(to_json(inspection));
-  else
+  else if (!html)
     print(context, inspection);
   return 0;
 }

@@ -126,6 +126,13 @@ constexpr Topic kTopics[] = {
 Check datagrams(const Case& one, const CloserFindings& found) {
   Check check = about(one, "unix-datagrams", "none goes outside");
   if (found.unix_datagrams.empty()) return check;
+  if (found.private_network)
+    return judged(
+        check, Status::fails,
+        "a unix socket is connected to a process outside, and CRIU takes it along only in the host's "
+        "network namespace: " +
+            list_of(found.unix_datagrams),
+        "close it before the checkpoint");
   if (one.opts.ext_unix_sk.value_or(false)) {
     check.found = "connected again by --ext-unix-sk: " + list_of(found.unix_datagrams);
     return check;

@@ -19,7 +19,7 @@ function __ckpt_read
                 return
             case '--*=*'
                 __ckpt_note $token
-            case --bundle --cdi-spec-dir --compression --config --console-socket --container --cuda --cuda-checkpoint --cuda-timeout --device --from --gpu-map --if-busy --if-not-running --image-path --keep-last --keep-within --log --log-format --log-path --manage-cgroups-mode --max-bytes --metrics-file --min-free --pid-file --platform --probe --probe-timeout --progress-fd --retries --root --runtime --runtime-arg --runtime-path --spec --splay --store --timeout --work-dir --work-path -b
+            case --bundle --cdi-spec-dir --compression --config --console-socket --container --cuda --cuda-checkpoint --cuda-timeout --device --from --gpu-map --html --if-busy --if-not-running --image-path --keep-last --keep-within --log --log-format --log-path --manage-cgroups-mode --max-bytes --metrics-file --min-free --pid-file --platform --probe --probe-timeout --progress-fd --retries --root --runtime --runtime-arg --runtime-path --spec --splay --store --timeout --work-dir --work-path -b
                 set pending $token
             case '-*'
             case '*'
@@ -160,6 +160,7 @@ complete -c ckpt -n '__ckpt_at images' -l max-bytes -x -d 'remove the oldest unt
 complete -c ckpt -n '__ckpt_at images' -l min-free -x -d 'remove the oldest until the store\'s file system has that free'
 complete -c ckpt -n '__ckpt_at images' -l off -d 'with pin: unpin'
 complete -c ckpt -n '__ckpt_at images' -s f -l force -d 'with remove: also a pinned one'
+complete -c ckpt -n '__ckpt_at images' -l html -r -F -d 'with inspect: write a page of it to FILE, - for stdout'
 complete -c ckpt -n '__ckpt_at images 1' -a 'list inspect verify pin remove prune'
 complete -c ckpt -n '__ckpt_at images 2 more' -a '(__ckpt_live names)'
 

@@ -97,6 +97,7 @@ CloserFindings look_closer(pid_t init) {
     }
   }
   look_at_sockets(init, sockets, found);
+  found.private_network = namespace_inode(init, "net") != namespace_inode(::getpid(), "net");
   return found;
 }
 

@@ -18,6 +18,7 @@ struct CloserFindings {
   std::vector<std::string> namespaces;      ///< "uts namespace of 'x' (pid 4)": not the first process'
   std::vector<std::string> unix_streams;    ///< "'app' (pid 3) to '/run/x.sock'": the other end is outside
   std::vector<std::string> unix_datagrams;  ///< the same, which --ext-unix-sk can dump
+  bool private_network = false;             ///< its network namespace is not ckpt's
   std::uint64_t memory = 0;                 ///< bytes that the dump writes at most
 };
 

@@ -25,14 +25,33 @@ std::size_t distance(std::string_view a, std::string_view b) {
   return d[a.size()][b.size()];
 }
 
+/// What other tools call it.
+constexpr std::pair<std::string_view, std::string_view> kElsewhere[] = {
+    {"ps", "list"},         {"ls", "list"},       {"du", "list"},       {"rm", "delete"},
+    {"rm", "remove"},       {"stop", "kill"},     {"keep", "pin"},      {"show", "inspect"},
+    {"delete", "remove"},   {"remove", "delete"}, {"inspect", "state"}, {"dump", "checkpoint"},
+    {"save", "checkpoint"}, {"start", "run"},
+};
+
+/// In edits; the beginning of a word, and what it is called elsewhere, are as near as one.
+std::size_t nearness(std::string_view word, std::string_view choice) {
+  const bool elsewhere = std::find(std::begin(kElsewhere), std::end(kElsewhere), std::pair(word, choice)) !=
+                         std::end(kElsewhere);
+  const bool begins = word.size() >= 3 + word.find_first_not_of('-') && choice.starts_with(word);
+  return elsewhere || begins ? std::min<std::size_t>(1, distance(word, choice)) : distance(word, choice);
+}
+
 }  // namespace
 
 std::vector<std::string> suggestions(std::string_view word, const std::vector<std::string>& choices) {
   const std::size_t allowed = word.size() <= 3 ? 1 : 2;
   std::vector<std::pair<std::size_t, std::string>> near;
-  for (const std::string& choice : choices)
-    if (const std::size_t d = distance(word, choice); d <= allowed) near.emplace_back(d, choice);
+  for (const std::string& choice : choices) {
+    const std::size_t edits = nearness(word, choice);
+    if (edits <= allowed) near.emplace_back(edits, choice);
+  }
   std::sort(near.begin(), near.end());
+  near.erase(std::unique(near.begin(), near.end()), near.end());
   std::vector<std::string> result;
   for (const auto& [d, choice] : near)
     if (result.size() < 3) result.push_back(choice);

@@ -303,7 +303,78 @@ names() { ckpt -q images list "$@" | paste -sd' '; }
   printf 'mm%06d\377\377\377\377' 0 >"$images/pstree.img"
   refuses 7 image-invalid "pstree.img' is damaged" -- images inspect "$images"
 }
+@test "inspect --html: a page, whole and private, over a regular file only" {
+  local page=$T/page.html
+  run_container c
+  take 2
+  go images inspect --html "$page" c@latest
+  ends 0
+  same "" "$output$stderr"
+  same "600 1" "$(stat -c '%a %h' "$page")"
+  holds "$(cat "$page")" "<h1>${TAKEN[1]}</h1>"
+  holds "$(cat "$page")" "The same as in ${TAKEN[0]}: "
+  same "" "$(find "$T" -name '.page.html*')"
+  echo old >"$page"
+  chmod 644 "$page"
+  go --json images inspect --html page.html "${TAKEN[0]}" # in the current directory, beside JSON
+  ends 0
+  same "${TAKEN[0]}" "$(jq -r .name <<<"$output")"
+  holds "$(cat page.html)" "no earlier checkpoint of this container"
+  go images inspect --html "$page" "${TAKEN[0]}"
+  same 600 "$(stat -c %a "$page")"
+  go images inspect --html - "${TAKEN[0]}"
+  ends 0
+  same "$(grep -v '^<footer>' "$page")" "$(grep -v '^<footer>' <<<"$output")"
+  holds "$output" "<h1>${TAKEN[0]}</h1>"
+  rm "$page"
+  go --dry-run images inspect --html "$page" c@latest
+  same "touch $page" "$output"
+  [ ! -e "$page" ]
+}
+@test "inspect --html: where no page can be" {
+  run_container c
+  take 1
+  refuses 2 usage "cannot write --html '$T/nosuch/page.html': '$T/nosuch' is no directory" -- images inspect --html "$T/nosuch/page.html" c@latest
+  refuses 2 usage "--html needs a value" -- images inspect c@latest --html
+  refuses 2 usage "name one checkpoint" -- images inspect --html "$T/page.html"
+  refuses 4 not-found "there is no checkpoint 'c@1999'" -- images inspect --html "$T/page.html" c@1999
+  [ ! -e "$T/page.html" ]
+  echo kept >"$T/target"
+  ln -s target "$T/link"
+  refuses 5 conflict "--html '$T/link' would be overwritten, and it is no regular file" "name another file" -- images inspect --html "$T/link" c@latest
+  same kept "$(cat "$T/target")"
+  refuses 5 conflict "it is no regular file" -- images inspect --html "$T/bin" c@latest
+  mkdir "$T/fixed"
+  mount_read_only "$T/fixed"
+  refuses 1 runtime-failed "cannot write '$T/fixed/page.html': read-only file system" -- images inspect --html "$T/fixed/page.html" c@latest
+  go --json images inspect --html - c@latest
+  ends 2
+  holds "$stderr" "both want stdout"
+}
+@test "inspect --html: what is hostile, damaged, incomplete or failed is told as text" {
+  local images=$T/hostile
+  mkdir -p "$images" "$CKPT_STATE_DIR/failed"
+  : >"$images/inventory.img"
+  # as above, the name being <script>
+  printf 'mm%06d\4\0\0\0\10\1\20\0' 0 >"$images/pstree.img"
+  printf 'mm%06d\14\0\0\0\32\12\62\10<script>' 0 >"$images/core-1.img"
+  go images inspect --html - "$images"
+  ends 0
+  holds "$output" "<td>&lt;script&gt;</td>"
+  same 0 "$(grep -c '<script' <<<"$output")"
+  run_container c
+  take 2
+  mkdir "$STORE/checkpoints/c/.half"
+  printf x >"$(directory "${TAKEN[0]}")/checkpoint/pstree.img"
+  printf '(00.1) Error (criu/x.c:1): <b>gone</b>\n' >"$CKPT_STATE_DIR/failed/c.dump.log"
+  go images inspect --html - c@latest
+  ends 0
+  holds "$output" "pstree.img&#39; is damaged"
+  holds "$output" "incomplete: cut short, or being taken"
+  holds "$output" "(00.1) Error (criu/x.c:1): &lt;b&gt;gone&lt;/b&gt;"
+}
 @test "options that belong to another action" {
+  refuses 2 usage "--html goes with 'images inspect'" -- images list --html "$T/page.html"
   refuses 2 usage "images: 'lst' is not one of list, inspect, verify, pin, remove, prune; did you mean 'list'?" -- images lst
   refuses 2 usage "--off goes with 'images pin'" -- images list --off
   refuses 2 usage "--force goes with 'images remove'" -- images list --force

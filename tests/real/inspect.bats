@@ -112,3 +112,56 @@ listeners_can_be_dumped() { [[ $("$(program criu)" --version) != *" 4.1"* ]]; }
   ends_with 7 ckpt images inspect "$IMAGE"
   says "mm-1.img' is damaged"
 }
+
+# sum COLUMN: of the exact numbers of that column of the page's mappings
+sum() {
+  python3 - "$1" "$T/page.html" <<'PYTHON'
+import html.parser, sys
+
+class Mappings(html.parser.HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.caption = self.row = None
+        self.columns, self.total, self.text = [], 0, None
+
+    def handle_starttag(self, tag, attributes):
+        self.text = ""
+        if tag == "table": self.columns = []
+        if tag == "tr": self.row = -1
+        if tag == "td": self.row += 1
+        if tag == "data" and self.caption == "Mappings" and self.columns[self.row] == sys.argv[1]:
+            self.total += int(dict(attributes)["value"])
+
+    def handle_data(self, data):
+        self.text = (self.text or "") + data
+
+    def handle_endtag(self, tag):
+        if tag == "caption": self.caption = self.text
+        if tag == "th": self.columns.append(self.text)
+
+page = Mappings()
+page.feed(open(sys.argv[2]).read())
+print(page.total)
+PYTHON
+}
+
+@test "a page: the processes by name, one of them hostile, and what their mappings sum to" {
+  local first hostile='<script>alert()'
+  COUNT=$DATA/digest
+  bundle bundle "/bin/$hostile" memory 8 /data/digest
+  cp "$SUITE/payload" "$BUNDLE/rootfs/bin/$hostile"
+  launch "$ID"
+  await '(($(count) > 2))'
+  first=$(ckpt checkpoint --leave-running "$ID")
+  IMAGE=$(ckpt checkpoint "$ID")
+  DOCUMENT=$T/document
+  ckpt images inspect --json --html "$T/page.html" "$IMAGE" >"$DOCUMENT"
+  [[ $(stat -c %a "$T/page.html") == 600 ]]
+  grep -q "<h1>$IMAGE</h1>" "$T/page.html"
+  grep -q "From $first to $IMAGE" "$T/page.html"
+  if grep '<script' "$T/page.html"; then fail "it is markup"; fi
+  if [[ $KIND == runsc ]]; then grep -q 'gVisor&#39;s image cannot be decoded' "$T/page.html" && return; fi
+  grep -qF '<td>&lt;script&gt;alert()</td>' "$T/page.html"
+  [[ $(sum 'In the image') -gt 8388608 && $(sum 'In the image') -eq $(jq '[.contents.processes[].memory.in_image] | add' "$DOCUMENT") ]]
+  [[ $(sum Mapped) -eq $(jq '[.contents.processes[].memory.mapped] | add' "$DOCUMENT") ]]
+}

@@ -111,6 +111,10 @@ TEST_CASE("obstacles: what CRIU refuses") {
   CHECK(those(checks, Status::warning) == "inotify");
   subject.opts = {.ext_unix_sk = true, .shell_job = true};
   CHECK(those(subject.judge(found), Status::fails) == "io-uring devices unix-streams tracer namespaces");
+  CloserFindings apart = found;
+  apart.private_network = true;
+  CHECK(those(subject.judge(apart), Status::fails) ==
+        "io-uring devices unix-streams tracer namespaces unix-datagrams");
 }
 
 TEST_CASE("obstacles: room in the store") {
