@@ -15,7 +15,7 @@ teardown() { leave_place; }
 }
 @test "unknown options" {
   refuses 2 usage "unknown option '--leave-runing'" "did you mean '--leave-running'?" "ckpt checkpoint --help" -- checkpoint --leave-runing c
-  refuses 2 usage "unknown option '--keep'" "did you mean '--keep-last' or '--keep-within'?" -- checkpoint --keep 3 c
+  refuses 2 usage "unknown option '--keep'" "did you mean '--keep-last' or '--keep-within'" -- checkpoint --keep 3 c
   refuses 2 usage "unknown command 'ps'" "did you mean 'list'?" -- ps
   refuses 2 usage "'rm' is not one of" "did you mean 'remove'?" -- images rm x@latest
   refuses 2 usage "unknown option '--rot'" "did you mean '--root'" -- --rot=/x list
