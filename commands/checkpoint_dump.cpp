@@ -34,6 +34,20 @@ void require_complete(const CheckpointPlan& plan, const fs::path& images) {
                                                      plan.driver().table().name, plan.id(), last));
 }
 
+/// cuda-checkpoint copies a GPU's memory to its process, which grows by it.
+Progress::Bytes copied_from_gpu(const CheckpointPlan& plan) {
+  const auto memory = [&plan] {
+    std::uint64_t bytes = 0;
+    for (const GpuHolder& process : plan.gpu.processes) bytes += dumped_memory(process.pid);
+    return bytes;
+  };
+  if (!plan.driver().table().shares_host_kernel) return [] { return std::uint64_t{0}; };
+  return [memory, before = memory()] {
+    const std::uint64_t now = memory();
+    return now - std::min(before, now);
+  };
+}
+
 std::uint64_t memory_of(const CheckpointPlan& plan) {
   if (!plan.driver().table().shares_host_kernel) return dumped_memory(plan.state.pid);
   std::uint64_t bytes = 0;
@@ -72,7 +86,11 @@ void Dump::prepare(ContainerLock& lock) {
 void Dump::freeze_gpu() {
   paused_ = Clock::now();
   if (plan_.gpu.strategy != CudaStrategy::manual) return;
-  plan_.gpu.freezer->freeze(plan_.gpu.processes);
+  {
+    const Progress progress(
+        context_, "freeze", plan_.id(), [this] { return plan_.gpu.bytes; }, copied_from_gpu(plan_));
+    plan_.gpu.freezer->freeze(plan_.gpu.processes);
+  }
   undo_.add(fmt::format("thaw the GPU of '{}'", plan_.id()), [this] {
     if (holds(plan_.driver().target(), plan_.id())) thaw_gpu();
   });

@@ -8,7 +8,9 @@
 #include <unistd.h>
 
 #include <set>
+#include <sstream>
 
+#include "runtimes/fs.h"
 #include "runtimes/procfs.h"
 #include "runtimes/unix_sockets.h"
 
@@ -80,9 +82,13 @@ void look_at_sockets(pid_t init, const std::map<std::uint64_t, pid_t>& holders, 
 }  // namespace
 
 std::uint64_t dumped_memory(pid_t pid) {
+  std::istringstream status(read_file(fmt::format("/proc/{}/status", pid), 64U << 10U).value_or(""));
   std::uint64_t kilobytes = 0;
-  for (const char* field : {"RssAnon", "RssShmem", "VmSwap"})
-    kilobytes += std::strtoull(status_field(pid, field).c_str(), nullptr, 10);
+  for (std::string label; status >> label; status.ignore(1U << 16U, '\n')) {
+    std::uint64_t value = 0;
+    if ((label == "RssAnon:" || label == "RssShmem:" || label == "VmSwap:") && status >> value)
+      kilobytes += value;
+  }
   return kilobytes * 1024;
 }
 
