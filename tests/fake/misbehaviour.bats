@@ -21,7 +21,7 @@ no_container() {
 # Nobody of this test's is alive but for those in $ROOT's states.
 no_process() {
   local pid
-  while read -r pid; do gone "$pid"; done <"$FAKE_DIR/pids"
+  while read -r pid; do await gone "$pid"; done <"$FAKE_DIR/pids"
 }
 
 # ---- checkpoint
