@@ -50,12 +50,10 @@ class Checker {
   }
 
   void look_closer_at_it() {
-    std::uint64_t memory = dumped_memory(plan_.state.pid);
-    if (plan_.driver().table().shares_host_kernel) {
-      const CloserFindings found = look_closer(plan_.state.pid);
-      add(closer_obstacles(case_of(plan_), found));
-      memory = found.memory;
-    }
+    const bool visible = plan_.driver().table().shares_host_kernel;
+    const CloserFindings found = visible ? look_closer(plan_.state.pid) : CloserFindings{};
+    if (visible) add(closer_obstacles(case_of(plan_), found));
+    const std::uint64_t memory = visible ? found.memory : dumped_memory({plan_.state.pid});
     checked_.checks.push_back(
         room_for(plan_.id(), memory, space_of(request_.place).free, request_.place.string()));
   }

@@ -35,24 +35,16 @@ void require_complete(const CheckpointPlan& plan, const fs::path& images) {
 }
 
 /// cuda-checkpoint copies a GPU's memory to its process, which grows by it.
-Progress::Bytes copied_from_gpu(const CheckpointPlan& plan) {
-  const auto memory = [&plan] {
-    std::uint64_t bytes = 0;
-    for (const GpuHolder& process : plan.gpu.processes) bytes += dumped_memory(process.pid);
-    return bytes;
-  };
-  if (!plan.driver().table().shares_host_kernel) return [] { return std::uint64_t{0}; };
-  return [memory, before = memory()] {
-    const std::uint64_t now = memory();
-    return now - std::min(before, now);
-  };
+std::uint64_t memory_of_cuda_processes(const CheckpointPlan& plan) {
+  if (!plan.driver().table().shares_host_kernel) return 0;
+  std::vector<pid_t> pids;
+  for (const GpuHolder& process : plan.gpu.processes) pids.push_back(process.pid);
+  return dumped_memory(pids);
 }
 
 std::uint64_t memory_of(const CheckpointPlan& plan) {
-  if (!plan.driver().table().shares_host_kernel) return dumped_memory(plan.state.pid);
-  std::uint64_t bytes = 0;
-  for (const pid_t pid : descendants(plan.state.pid)) bytes += dumped_memory(pid);
-  return bytes;
+  const pid_t init = plan.state.pid;
+  return dumped_memory(plan.driver().table().shares_host_kernel ? descendants(init) : std::vector{init});
 }
 
 }  // namespace
@@ -88,7 +80,8 @@ void Dump::freeze_gpu() {
   if (plan_.gpu.strategy != CudaStrategy::manual) return;
   {
     const Progress progress(
-        context_, "freeze", plan_.id(), [this] { return plan_.gpu.bytes; }, copied_from_gpu(plan_));
+        context_, "freeze", plan_.id(), [this] { return plan_.gpu.bytes; },
+        [this] { return memory_of_cuda_processes(plan_); });
     plan_.gpu.freezer->freeze(plan_.gpu.processes);
   }
   undo_.add(fmt::format("thaw the GPU of '{}'", plan_.id()), [this] {
@@ -184,7 +177,7 @@ void Dump::compress() {
   context_.out.detail(fmt::format("compression: {}{}", choice.text(), choice.why));
   manifest_.options.compression = choice.text();
   const Progress progress(
-      context_, "compression", plan_.id(), [this] { return bytes_below(image_.directory()); }, bytes_read());
+      context_, "compression", plan_.id(), [this] { return bytes_below(image_.directory()); }, bytes_read);
   const std::optional<HoldInterrupts> hold =
       image_.kept() ? std::optional<HoldInterrupts>(std::in_place) : std::nullopt;
   try {
@@ -203,8 +196,7 @@ void Dump::publish() {
   compress();
   {
     const Progress progress(
-        context_, "publication", plan_.id(), [this] { return bytes_below(image_.directory()); },
-        bytes_read());
+        context_, "publication", plan_.id(), [this] { return bytes_below(image_.directory()); }, bytes_read);
     image_.publish(manifest_);
   }
   publish_ = seconds_since(begin);

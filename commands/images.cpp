@@ -279,7 +279,7 @@ std::string human(std::uint64_t bytes) {
 
 void verify_content(const Context& context, const Image& image) {
   const Progress progress(
-      context, "verification", name_of(image), [&] { return bytes_below(image.directory); }, bytes_read());
+      context, "verification", name_of(image), [&] { return bytes_below(image.directory); }, bytes_read);
   check_content(image.directory, *image.manifest);
 }
 

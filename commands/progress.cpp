@@ -31,12 +31,6 @@ void offer(int fd, const std::string& text) {
   if (::poll(&ready, 1, 0) == 1 && (ready.revents & POLLOUT) != 0) write_all(fd, text);
 }
 
-std::uint64_t read_so_far() {
-  const std::string io = read_file("/proc/self/io", 4096).value_or("");
-  const std::size_t at = io.find("rchar: ");
-  return at == std::string::npos ? 0 : std::strtoull(io.c_str() + at + 7, nullptr, 10);
-}
-
 /// Signals are for the thread that handles them.
 class NoSignals {
  public:
@@ -85,6 +79,7 @@ Progress::Progress(const Context& context, std::string step, std::string name, c
   if (!terminal && !globals.no_progress && globals.verbose > 0) show_ = Show::detail;
   if (show_ == Show::nothing && !globals.progress_fd) return;
   now_ = {.step = std::move(step), .name = std::move(name), .total = total()};
+  at_begin_ = done_();
   const NoSignals blocked;
   try {
     thread_ = std::thread([this] { follow(); });
@@ -114,7 +109,8 @@ void Progress::follow() {
 
 void Progress::show(const std::string& state) {
   now_.state = state;
-  now_.bytes = done_();
+  const std::uint64_t counted = done_();
+  now_.bytes = counted - std::min(at_begin_, counted);
   const double before = now_.seconds;
   now_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
   if (context_.globals.progress_fd)
@@ -141,8 +137,10 @@ std::uint64_t bytes_below(const fs::path& directory) {
   return bytes;
 }
 
-Progress::Bytes bytes_read() {
-  return [begin = read_so_far()] { return read_so_far() - begin; };
+std::uint64_t bytes_read() {
+  const std::string io = read_file("/proc/self/io", 4096).value_or("");
+  const std::size_t at = io.find("rchar: ");
+  return at == std::string::npos ? 0 : std::strtoull(io.c_str() + at + 7, nullptr, 10);
 }
 
 }  // namespace ckpt

@@ -49,6 +49,7 @@ class Progress {
   const int exceptions_ = std::uncaught_exceptions();
   Show show_ = Show::nothing;
   StepState now_;
+  std::uint64_t at_begin_ = 0;  ///< what `done` said then
   bool shown_ = false;
   std::mutex mutex_;
   std::condition_variable ending_;
@@ -58,7 +59,7 @@ class Progress {
 
 /// Bytes of the files in `directory`, now.
 std::uint64_t bytes_below(const std::filesystem::path& directory);
-/// Counts from now on what this process reads, by /proc/self/io.
-Progress::Bytes bytes_read();
+/// All that this process has read so far, by /proc/self/io.
+std::uint64_t bytes_read();
 
 }  // namespace ckpt

@@ -66,7 +66,7 @@ std::unique_ptr<ScopedTree> unpack(const Context& context, const RestorePlan& pl
   auto unpacked = std::make_unique<ScopedTree>(plan.unpacked);
   if (plan.unpacked.empty()) return unpacked;
   const Progress progress(
-      context, "unpacking", plan.record.id, [&] { return bytes_below(plan.image.directory); }, bytes_read());
+      context, "unpacking", plan.record.id, [&] { return bytes_below(plan.image.directory); }, bytes_read);
   unpack_image(plan.image, plan.unpacked);
   check_pages(plan.image, plan.unpacked);
   return unpacked;

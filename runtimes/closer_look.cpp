@@ -55,7 +55,6 @@ void look_at_process(pid_t pid, pid_t init, CloserFindings& found) {
         fmt::format("{} by {}", process_name(pid), process_name(std::atoi(tracer.c_str()))));
   if (session_outside(pid)) found.sessions.push_back(process_name(pid));
   look_at_namespaces(pid, init, found);
-  found.memory += dumped_memory(pid);
 }
 
 /// A socket that a process was started with may be of the host's network namespace.
@@ -79,9 +78,7 @@ void look_at_sockets(pid_t init, const std::map<std::uint64_t, pid_t>& holders, 
   }
 }
 
-}  // namespace
-
-std::uint64_t dumped_memory(pid_t pid) {
+std::uint64_t memory_of(pid_t pid) {
   std::istringstream status(read_file(fmt::format("/proc/{}/status", pid), 64U << 10U).value_or(""));
   std::uint64_t kilobytes = 0;
   for (std::string label; status >> label; status.ignore(1U << 16U, '\n')) {
@@ -92,10 +89,20 @@ std::uint64_t dumped_memory(pid_t pid) {
   return kilobytes * 1024;
 }
 
+}  // namespace
+
+std::uint64_t dumped_memory(const std::vector<pid_t>& pids) {
+  std::uint64_t bytes = 0;
+  for (const pid_t pid : pids) bytes += memory_of(pid);
+  return bytes;
+}
+
 CloserFindings look_closer(pid_t init) {
   CloserFindings found;
   std::map<std::uint64_t, pid_t> sockets;
-  for (const pid_t pid : descendants(init)) {
+  const std::vector<pid_t> own = descendants(init);
+  found.memory = dumped_memory(own);
+  for (const pid_t pid : own) {
     look_at_process(pid, init, found);
     for (const OpenFile& file : open_files(pid)) {
       look_at_file(pid, file, found);

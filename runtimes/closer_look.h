@@ -24,7 +24,7 @@ struct CloserFindings {
 
 CloserFindings look_closer(pid_t init);
 
-/// Anonymous, shared and swapped memory of one process, in bytes.
-std::uint64_t dumped_memory(pid_t pid);
+/// Anonymous, shared and swapped memory of these processes, in bytes.
+std::uint64_t dumped_memory(const std::vector<pid_t>& pids);
 
 }  // namespace ckpt

@@ -41,7 +41,7 @@ TEST_CASE("progress: bytes in a directory, and those that are read") {
   dir.file("below/b", std::string(500, 'x'));
   CHECK(bytes_below(dir.path()) == 1500);
   CHECK(bytes_below("/nonexistent") == 0);
-  const Progress::Bytes read = bytes_read();
+  const std::uint64_t before = bytes_read();
   CHECK(read_file(dir / "a"));
-  CHECK(read() >= 1000);
+  CHECK(bytes_read() - before >= 1000);
 }
