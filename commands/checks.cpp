@@ -17,13 +17,6 @@ bool wants_colour() {
   return ::isatty(STDOUT_FILENO) == 1 && !environment_variable("NO_COLOR") && terminal && *terminal != "dumb";
 }
 
-/// Names of processes and files may have anything in them.
-std::string plain(std::string text) {
-  for (char& c : text)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
-  return text;
-}
-
 /// Each with as many bytes of colour as the others, for the columns.
 std::string coloured(const char* colour, std::string_view text) {
   return fmt::format("\x1b[{}m{}\x1b[0m", colour, text);

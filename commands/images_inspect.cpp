@@ -121,10 +121,8 @@ json to_json(const Inspection& inspection) {
 // ---- for people
 
 /// What a container named must not reach the terminal as a control sequence.
-std::string shown(std::string text) {
-  for (char& c : text)
-    if (static_cast<unsigned char>(c) < ' ' || c == 127) c = '?';
-  return text.empty() ? "-" : text;
+std::string shown(const std::string& text) {
+  return text.empty() ? "-" : plain(text);
 }
 
 using Rows = std::vector<std::vector<std::string>>;
@@ -216,17 +214,6 @@ void print_mappings(const Context& context, const Inspection& inspection) {
   print_section(context, {"PID", "MAPPING", "PROT", "SIZE", "IN IMAGE", "OF"}, std::move(rows), 5);
 }
 
-/// 1:3,2:5
-std::string holders_text(const Inspection& inspection, std::uint32_t id) {
-  constexpr std::size_t kMost = 4;
-  const auto found = inspection.holders.find(id);
-  if (found == inspection.holders.end()) return "-";
-  std::string text;
-  for (std::size_t i = 0; i < std::min(found->second.size(), kMost); ++i)
-    text += fmt::format("{}{}:{}", i == 0 ? "" : ",", found->second[i].pid, found->second[i].fd);
-  return found->second.size() > kMost ? text + ",..." : text;
-}
-
 /// Largest first; what is only mapped or a working directory is left to --verbose and --json.
 void print_files(const Context& context, const Inspection& inspection) {
   std::vector<const ImageOpenFile*> files;
@@ -236,7 +223,7 @@ void print_files(const Context& context, const Inspection& inspection) {
                    [](const ImageOpenFile* a, const ImageOpenFile* b) { return a->size > b->size; });
   Rows rows;
   for (const ImageOpenFile* file : files)
-    rows.push_back({holders_text(inspection, file->id), file->size ? human(*file->size) : "-",
+    rows.push_back({holders_text(inspection, file->id, 4, ","), file->size ? human(*file->size) : "-",
                     open_flags(file->flags), shown(file->path) + (file->ghost ? " (deleted)" : "")});
   print_section(context, {"PID:FD", "SIZE", "FLAGS", "OPEN FILE"}, std::move(rows), 8);
 }
@@ -245,7 +232,7 @@ void print_sockets(const Context& context, const Inspection& inspection) {
   Rows rows;
   for (const ImageSocket& socket : inspection.contents->sockets)
     rows.push_back(
-        {holders_text(inspection, socket.id),
+        {holders_text(inspection, socket.id, 4, ","),
          fmt::format("{} {}", socket.family, socket.protocol.empty() ? shown(socket.type) : socket.protocol),
          shown(socket.state), shown(socket.local), shown(socket.remote)});
   print_section(context, {"PID:FD", "SOCKET", "STATE", "LOCAL", "REMOTE"}, std::move(rows), 8);

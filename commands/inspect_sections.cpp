@@ -294,17 +294,6 @@ HtmlTable change_table(const Changes& changes, const std::string& before, const 
 
 // ---- contents
 
-/// 1:3, 2:5
-std::string holders_text(const Inspection& inspection, std::uint32_t id) {
-  constexpr std::size_t kMost = 8;
-  const auto found = inspection.holders.find(id);
-  if (found == inspection.holders.end()) return "-";
-  std::string text;
-  for (std::size_t i = 0; i < std::min(found->second.size(), kMost); ++i)
-    text += fmt::format("{}{}:{}", i == 0 ? "" : ", ", found->second[i].pid, found->second[i].fd);
-  return found->second.size() > kMost ? text + ", ..." : text;
-}
-
 /// With what was cut off told in the caption.
 void cut(HtmlTable& table) {
   if (table.rows.size() <= kMostRows) return;
@@ -323,7 +312,7 @@ HtmlTable open_file_table(const Inspection& inspection) {
     table.rows.push_back({{file.path + (file.ghost ? " (deleted, in the image)" : "")},
                           file.size ? bytes_cell(*file.size) : HtmlCell{"-"},
                           {open_flags(file.flags)},
-                          {holders_text(inspection, file.id)}});
+                          {holders_text(inspection, file.id, 8, ", ")}});
   return table;
 }
 
@@ -337,7 +326,7 @@ HtmlTable socket_table(const Inspection& inspection) {
                           {dash(socket.state)},
                           {dash(socket.local)},
                           {dash(socket.remote)},
-                          {holders_text(inspection, socket.id)}});
+                          {holders_text(inspection, socket.id, 8, ", ")}});
   return table;
 }
 

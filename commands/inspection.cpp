@@ -118,6 +118,16 @@ std::string open_flags(std::uint32_t flags) {
   return text;
 }
 
+std::string holders_text(const Inspection& inspection, std::uint32_t id, std::size_t most,
+                         std::string_view separator) {
+  const auto found = inspection.holders.find(id);
+  if (found == inspection.holders.end()) return "-";
+  std::string text;
+  for (std::size_t i = 0; i < std::min(found->second.size(), most); ++i)
+    text += fmt::format("{}{}:{}", i == 0 ? "" : separator, found->second[i].pid, found->second[i].fd);
+  return found->second.size() > most ? fmt::format("{}{}...", text, separator) : text;
+}
+
 std::string gpu_text(const GpuImage& gpu) {
   if (gpu.strategy == "none") return "none";
   std::string text = fmt::format("{}, {} processes, {}, driver {}", gpu.strategy, gpu.processes.size(),

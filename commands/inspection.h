@@ -50,6 +50,9 @@ Inspection inspect(Image image, const std::string& name);
 std::string protection(const ImageMapping& mapping);
 /// O_RDWR|O_APPEND
 std::string open_flags(std::uint32_t flags);
+/// Processes and descriptors, at most `most`, that have the file of files.img open: "1:3,2:5"; "-" for none.
+std::string holders_text(const Inspection& inspection, std::uint32_t id, std::size_t most,
+                         std::string_view separator);
 /// Strategy, processes, size, driver and devices; "none".
 std::string gpu_text(const GpuImage& gpu);
 /// runc 1.3.4, CRIU 4.2

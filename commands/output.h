@@ -7,6 +7,13 @@
 
 namespace ckpt {
 
+/// Without what a terminal would obey: names of processes and files may have anything in them.
+inline std::string plain(std::string text) {
+  for (char& c : text)
+    if (static_cast<unsigned char>(c) < ' ' || c == 127) c = '?';
+  return text;
+}
+
 class Output {
  public:
   virtual ~Output() = default;
