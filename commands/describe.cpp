@@ -1,7 +1,7 @@
 // Gathering the manifest's facts.
 #include "commands/describe.h"
 
-#include "images/criu_decode.h"
+#include "images/criu_facts.h"
 #include "runtimes/fs.h"
 #include "runtimes/json.h"
 #include "runtimes/spec.h"
@@ -19,15 +19,6 @@ void describe_spec(const CheckpointPlan& plan, Manifest& m) {
                         .source = mount.source,
                         .kind = mount.bind ? kind_of_path(mount.source) : "",
                         .propagation = mount.propagation});
-}
-
-/// What CRIU will ask of the files at the restore, in its own words.
-void describe_image_files(const fs::path& images, Manifest& m) {
-  for (const ImageProcess& process : image_processes(images))
-    m.processes.push_back({process.pid, process.comm});
-  for (const ImageOpenFile& file : image_regular_files(images))
-    if (file.size && !file.ghost && !file.external && file.path.starts_with('/'))
-      m.open_files.push_back({file.path, *file.size});
 }
 
 void describe_run(const CheckpointPlan& plan, Manifest& m) {
@@ -60,7 +51,7 @@ Manifest describe_image(const CheckpointPlan& plan, const StagedImage& image) {
   m.gpu = describe_gpu(plan.gpu);
   describe_run(plan, m);
   describe_spec(plan, m);
-  if (plan.driver().table().uses_criu) describe_image_files(image.runtime_images(), m);
+  if (plan.driver().table().uses_criu) add_criu_facts(image.runtime_images(), m);
   return m;
 }
 

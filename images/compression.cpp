@@ -325,6 +325,17 @@ void unpack_file(const fs::path& from, const fs::path& to, std::uint64_t unpacke
   Unpacker(from, to, unpacked).unpack();
 }
 
+void read_packed(const fs::path& file, std::uint64_t unpacked,
+                 const std::function<void(std::string_view)>& piece) {
+  Frames frames(file);
+  FrameReader reader(frames);
+  while (reader.next()) {
+    if (frames.unpacked() > unpacked) wrong_size(file, unpacked);
+    piece(reader.content());
+  }
+  if (frames.unpacked() != unpacked) wrong_size(file, unpacked);
+}
+
 std::string read_packed(const fs::path& file, std::size_t limit) {
   Frames frames(file);
   FrameReader reader(frames);

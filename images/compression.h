@@ -3,7 +3,9 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
+#include <string_view>
 
 namespace ckpt {
 
@@ -26,6 +28,10 @@ PackedFile pack_file(const std::filesystem::path& from, const std::filesystem::p
 /// Error(image_invalid) when it is damaged or holds anything but `unpacked` bytes. On any error, and when
 /// interrupted, `to` is removed again.
 void unpack_file(const std::filesystem::path& from, const std::filesystem::path& to, std::uint64_t unpacked);
+
+/// All of the original in its order, in pieces. Throws Error(image_invalid) when it is not `unpacked` bytes.
+void read_packed(const std::filesystem::path& file, std::uint64_t unpacked,
+                 const std::function<void(std::string_view)>& piece);
 
 /// The first `limit` bytes of the original. Throws Error(image_invalid).
 std::string read_packed(const std::filesystem::path& file, std::size_t limit);

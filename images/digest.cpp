@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <atomic>
 #include <future>
+#include <map>
 #include <memory>
 #include <thread>
 
@@ -76,21 +77,21 @@ void add_digests(const fs::path& directory, std::vector<ImageFile>& files) {
 
 void check_content(const fs::path& directory, const Manifest& manifest) {
   check_sizes(directory, manifest);
+  std::map<std::string, const ImageFile*> known;
+  for (const ImageFile& file : manifest.files) known[file.path] = &file;
   std::vector<ImageFile> now = files_below(directory);
   for (const ImageFile& file : now)
-    if (std::none_of(manifest.files.begin(), manifest.files.end(),
-                     [&](const ImageFile& known) { return known.path == file.path; }))
+    if (!known.contains(file.path))
       throw Error(ErrorCode::image_invalid,
                   fmt::format("the image in '{}' has a file that was not there when it was made: '{}'",
                               directory.string(), file.path));
   add_digests(directory, now);
-  for (const ImageFile& known : manifest.files)
-    for (const ImageFile& file : now)
-      if (file.path == known.path && !known.xxh3.empty() && file.xxh3 != known.xxh3)
-        throw Error(ErrorCode::image_invalid,
-                    fmt::format("'{}' is not what was written at the checkpoint: its content has changed",
-                                (directory / file.path).string()))
-            .with_hint("restore another checkpoint; this one is damaged");
+  for (const ImageFile& file : now)
+    if (const std::string& then = known[file.path]->xxh3; !then.empty() && file.xxh3 != then)
+      throw Error(ErrorCode::image_invalid,
+                  fmt::format("'{}' is not what was written at the checkpoint: its content has changed",
+                              (directory / file.path).string()))
+          .with_hint("restore another checkpoint; this one is damaged");
 }
 
 }  // namespace ckpt

@@ -1,7 +1,6 @@
 // Mounting layers, and the module that packs them.
 #include "images/layer.h"
 
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <sys/mount.h>
 #include <unistd.h>
@@ -12,11 +11,11 @@
 #include <vector>
 
 #include "images/layer/layer_tar.h"
+#include "images/module.h"
 #include "runtimes/error.h"
 #include "runtimes/fs.h"
 #include "runtimes/json.h"
 #include "runtimes/procfs.h"
-#include "runtimes/program.h"
 #include "runtimes/record.h"
 
 namespace ckpt {
@@ -35,16 +34,7 @@ std::string escaped(const fs::path& path) {
 }
 
 const LayerModule& module() {
-  const auto path = own_helper("libckpt-layer.so");
-  // Never closed: it is needed until the end.
-  void* library = path ? ::dlopen(path->c_str(), RTLD_NOW | RTLD_LOCAL) : nullptr;
-  const void* found = library != nullptr ? ::dlsym(library, "ckpt_layer_module") : nullptr;
-  if (found == nullptr)
-    throw Error(ErrorCode::unsupported,
-                fmt::format("cannot load ckpt's libckpt-layer.so, which saves writable layers: {}",
-                            path ? ::dlerror() : "it is not installed"))
-        .with_hint("install ckpt whole; it belongs into libexec/ckpt");
-  return *static_cast<const LayerModule*>(found);
+  return *static_cast<const LayerModule*>(module_table("ckpt_layer_module"));
 }
 
 Fd open_tar(const fs::path& directory) {
@@ -55,12 +45,6 @@ Fd open_tar(const fs::path& directory) {
   return fd;
 }
 
-/// Errors of the disk that is written to, which say nothing against the image.
-bool of_this_host(int error) {
-  constexpr int kOfTheHost[] = {ENOSPC, EDQUOT, EIO, EROFS, ENOMEM, EMFILE, ENFILE};
-  return std::find(std::begin(kOfTheHost), std::end(kOfTheHost), error) != std::end(kOfTheHost);
-}
-
 std::vector<std::string> deleted_files(const fs::path& directory) {
   const json in = parse_json(read_file(directory / kDeletedFiles, 256U << 20U).value_or("[]"));
   try {
@@ -69,6 +53,15 @@ std::vector<std::string> deleted_files(const fs::path& directory) {
     throw Error(ErrorCode::image_invalid,
                 fmt::format("'{}' is no list of names", (directory / kDeletedFiles).string()));
   }
+}
+
+/// Of the module's words and errno.
+void require_laid_down(const std::string& failed, const fs::path& directory) {
+  const bool host = of_this_host(errno);
+  if (!failed.empty())
+    throw Error(
+        host ? ErrorCode::runtime_failed : ErrorCode::image_invalid,
+        fmt::format("the writable layer in '{}' cannot be laid down: {}", directory.string(), failed));
 }
 
 }  // namespace
@@ -142,12 +135,13 @@ void pack_layer(const Layer& layer, const fs::path& directory) {
 
 void unpack_layer(const fs::path& directory, const Layer& layer) {
   const Fd tar = open_tar(directory);
-  const std::string failed = module().unpack(tar.get(), deleted_files(directory), layer.upper().string());
-  const bool host = of_this_host(errno);
-  if (!failed.empty())
-    throw Error(
-        host ? ErrorCode::runtime_failed : ErrorCode::image_invalid,
-        fmt::format("the writable layer in '{}' cannot be laid down: {}", directory.string(), failed));
+  require_laid_down(module().unpack(tar.get(), deleted_files(directory), layer.upper().string()), directory);
+}
+
+void lay_over_layer(const fs::path& directory, const Layer& layer) {
+  const Fd tar = open_tar(directory);
+  require_laid_down(module().lay_over(tar.get(), deleted_files(directory), layer.merged().string()),
+                    directory);
 }
 
 std::map<std::string, std::uint64_t> layer_files(const fs::path& directory) {

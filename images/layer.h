@@ -41,6 +41,9 @@ void pack_layer(const Layer& layer, const std::filesystem::path& directory);
 /// Fills an empty layer. Throws Error(image_invalid) for an archive that cannot be read or leads outside,
 /// Error(runtime_failed) when the disk is full or broken.
 void unpack_layer(const std::filesystem::path& directory, const Layer& layer);
+/// The same with what another tool saved, on a layer that is mounted: it knows only the names of what
+/// changed.
+void lay_over_layer(const std::filesystem::path& directory, const Layer& layer);
 /// Sizes of the regular files in a checkpoint's layer, by absolute path in the container.
 std::map<std::string, std::uint64_t> layer_files(const std::filesystem::path& directory);
 

@@ -100,6 +100,10 @@ json processes_to_json(const std::vector<ProcessFact>& processes) {
   return out;
 }
 
+json to_json(const Imported& imported) {
+  return {{"at", imported.at}, {"by", imported.by}, {"spec_trusted", imported.spec_trusted}};
+}
+
 void facts_from_json(const json& in, Manifest& m) {
   const json none = json::array();
   if (in.contains("cpu")) {
@@ -116,6 +120,10 @@ void facts_from_json(const json& in, Manifest& m) {
   for (const json& one : in.value("pre_dumps", none))
     m.pre_dumps.push_back({one.at("directory"), one.at("pages"), one.at("seconds")});
   for (const json& one : in.value("processes", none)) m.processes.push_back({one.at("pid"), one.at("comm")});
+  if (in.contains("imported")) {
+    const json& imported = in["imported"];
+    m.imported = {imported.at("at"), imported.at("by"), imported.at("spec_trusted")};
+  }
 }
 
 Manifest from_json(const json& in) {
@@ -162,6 +170,12 @@ bool beside_the_image(const fs::path& path, const fs::path& directory) {
 
 }  // namespace
 
+bool is_pre_dump(std::string_view directory) {
+  return directory == "pre-checkpoint" ||
+         (directory.starts_with("pre-") && directory.size() > 4 &&
+          directory.find_first_not_of("0123456789", 4) == std::string_view::npos);
+}
+
 std::vector<ImageFile> files_below(const fs::path& directory) {
   std::vector<ImageFile> files;
   for (const fs::directory_entry& entry : fs::recursive_directory_iterator(directory))
@@ -193,53 +207,62 @@ json manifest_to_json(const Manifest& m) {
                   {"args", m.target.runtime_args}};
   put(runtime, "platform", m.target.platform);
   if (m.target.nvproxy) runtime["nvproxy"] = true;
-  return {{"version", kVersion},
-          {"id", m.id},
-          {"runtime", runtime},
-          {"criu_version", m.criu_version},
-          {"bundle", m.bundle},
-          {"config_digest", m.config_digest},
-          {"log_path", m.log_path},
-          {"created", m.created},
-          {"kernel", m.machine.kernel},
-          {"arch", m.machine.arch},
-          {"cpu", cpu_to_json(m.machine)},
-          {"cgroups", m.machine.cgroups},
-          {"mounts", mounts_to_json(m.mounts)},
-          {"namespaces", m.namespaces},
-          {"open_files", open_files_to_json(m.open_files)},
-          {"processes", processes_to_json(m.processes)},
-          {"pre_dumps", to_json(m.pre_dumps)},
-          {"images", m.images},
-          {"terminal", m.terminal},
-          {"guarantee", m.guarantee},
-          {"leave_running", m.leave_running},
-          {"layer", m.layer},
-          {"stdio", m.stdio},
-          {"options", options_to_json(m.options)},
-          {"seconds", m.seconds},
-          {"files", files},
-          {"gpu", to_json(m.gpu)}};
+  json out = {{"version", kVersion},
+              {"id", m.id},
+              {"runtime", runtime},
+              {"criu_version", m.criu_version},
+              {"bundle", m.bundle},
+              {"config_digest", m.config_digest},
+              {"log_path", m.log_path},
+              {"created", m.created},
+              {"kernel", m.machine.kernel},
+              {"arch", m.machine.arch},
+              {"cpu", cpu_to_json(m.machine)},
+              {"cgroups", m.machine.cgroups},
+              {"mounts", mounts_to_json(m.mounts)},
+              {"namespaces", m.namespaces},
+              {"open_files", open_files_to_json(m.open_files)},
+              {"processes", processes_to_json(m.processes)},
+              {"pre_dumps", to_json(m.pre_dumps)},
+              {"images", m.images},
+              {"terminal", m.terminal},
+              {"guarantee", m.guarantee},
+              {"leave_running", m.leave_running},
+              {"layer", m.layer},
+              {"stdio", m.stdio},
+              {"options", options_to_json(m.options)},
+              {"seconds", m.seconds},
+              {"files", files},
+              {"gpu", to_json(m.gpu)}};
+  if (m.imported) out["imported"] = to_json(*m.imported);
+  return out;
+}
+
+std::string manifest_text(const Manifest& manifest) {
+  return manifest_to_json(manifest).dump(1, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+Manifest manifest_from_text(const std::string& text, const std::string& name) {
+  try {
+    const json in = parse_json_or_throw(text);
+    if (in.at("version") != kVersion)
+      throw Error(ErrorCode::image_invalid, fmt::format("'{}' has version {}, this ckpt reads {}", name,
+                                                        in.at("version").dump(), kVersion));
+    return from_json(in);
+  } catch (const json::exception& error) {
+    throw Error(ErrorCode::image_invalid, fmt::format("'{}' is damaged: {}", name, error.what()));
+  }
 }
 
 void write_manifest(const fs::path& directory, const Manifest& manifest) {
-  write_file_atomic(directory / kManifestName,
-                    manifest_to_json(manifest).dump(1, ' ', false, json::error_handler_t::replace) + "\n");
+  write_file_atomic(directory / kManifestName, manifest_text(manifest));
 }
 
 std::optional<Manifest> read_manifest(const fs::path& directory) {
   const fs::path file = directory / kManifestName;
   const auto text = read_file(file);
   if (!text) return std::nullopt;
-  try {
-    const json in = parse_json_or_throw(*text);
-    if (in.at("version") != kVersion)
-      throw Error(ErrorCode::image_invalid, fmt::format("'{}' has version {}, this ckpt reads {}",
-                                                        file.string(), in.at("version").dump(), kVersion));
-    return from_json(in);
-  } catch (const json::exception& error) {
-    throw Error(ErrorCode::image_invalid, fmt::format("'{}' is damaged: {}", file.string(), error.what()));
-  }
+  return manifest_from_text(*text, file.string());
 }
 
 void check_sizes(const fs::path& directory, const Manifest& manifest) {

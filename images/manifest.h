@@ -6,6 +6,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "runtimes/machine.h"
@@ -61,6 +62,14 @@ struct PreDump {
   double seconds = 0;
 };
 
+/// Of an image that came as an archive.
+struct Imported {
+  std::string at;             ///< RFC 3339 UTC
+  std::string by;             ///< who made it: ckpt, podman, cri-o, containerd, or unknown
+  bool spec_trusted = false;  ///< the user vouches for its configuration
+  bool operator==(const Imported&) const = default;
+};
+
 struct Manifest {
   std::string id;
   Target target;  ///< binary, root and global flags, to be replayed
@@ -82,7 +91,8 @@ struct Manifest {
   std::vector<OpenFileFact> open_files;           ///< runc and crun
   std::vector<ProcessFact> processes;             ///< runc and crun
   std::vector<PreDump> pre_dumps;                 ///< in their order
-  CheckpointOpts options;                         ///< as delivered; paths left out
+  std::optional<Imported> imported;
+  CheckpointOpts options;  ///< as delivered; paths left out
   GpuImage gpu;
   std::map<std::string, double> seconds;
   std::vector<ImageFile> files;
@@ -90,11 +100,17 @@ struct Manifest {
 
 constexpr const char* kManifestName = "ckpt.json";
 
+/// Whether a directory of an image has the name of a pre-dump: pre-1, or podman's pre-checkpoint.
+bool is_pre_dump(std::string_view directory);
 /// Every regular file below `directory`, sorted, without the manifest and the pin; digests are not filled in.
 std::vector<ImageFile> files_below(const std::filesystem::path& directory);
 /// As in ckpt.json.
 nlohmann::json to_json(const std::vector<PreDump>& pre_dumps);
 nlohmann::json manifest_to_json(const Manifest& manifest);
+/// What is in ckpt.json.
+std::string manifest_text(const Manifest& manifest);
+/// The reverse; `name` is where it stands. Throws Error(image_invalid).
+Manifest manifest_from_text(const std::string& text, const std::string& name);
 void write_manifest(const std::filesystem::path& directory, const Manifest& manifest);
 /// nullopt without ckpt.json. Throws Error(image_invalid) when it cannot be read as one.
 std::optional<Manifest> read_manifest(const std::filesystem::path& directory);

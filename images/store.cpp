@@ -2,14 +2,15 @@
 #include "images/store.h"
 
 #include <fcntl.h>
-#include <fmt/chrono.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <ctime>
 #include <future>
+#include <map>
 
 #include "images/digest.h"
+#include "images/stamp.h"
 #include "runtimes/error.h"
 #include "runtimes/fs.h"
 #include "runtimes/ids.h"
@@ -33,9 +34,10 @@ void sync_tree(const fs::path& directory) {
 
 /// What is known of a file already is not looked up again.
 std::vector<ImageFile> with_known(std::vector<ImageFile> files, const std::vector<ImageFile>& known) {
-  for (const ImageFile& one : known)
-    for (ImageFile& file : files)
-      if (file.path == one.path) file = one;
+  std::map<std::string, const ImageFile*> by_path;
+  for (const ImageFile& one : known) by_path[one.path] = &one;
+  for (ImageFile& file : files)
+    if (const auto found = by_path.find(file.path); found != by_path.end()) file = *found->second;
   return files;
 }
 
@@ -73,13 +75,18 @@ fs::path match_prefix(const std::vector<fs::path>& candidates, const std::string
   return matches[0];
 }
 
-/// 20261121T204822Z-8a3f01: the six digits are the fraction of the second, so that names sort by time even
-/// when two checkpoints of a container are taken in one second.
 std::string timestamp() {
   timespec now = {};
   ::clock_gettime(CLOCK_REALTIME, &now);
-  const auto fraction = (static_cast<std::uint64_t>(now.tv_nsec) << 24U) / 1'000'000'000U;
-  return fmt::format("{:%Y%m%dT%H%M%SZ}-{:06x}", fmt::gmtime(now.tv_sec), fraction);
+  return stamp_of(now);
+}
+
+/// The directories above `path` that are not there yet.
+std::vector<fs::path> absent_above(const fs::path& path) {
+  std::vector<fs::path> absent;
+  for (fs::path above = path.parent_path(); !fs::exists(above); above = above.parent_path())
+    absent.push_back(above.parent_path());
+  return absent;
 }
 
 }  // namespace
@@ -103,6 +110,10 @@ StagedImage StagedImage::at(const fs::path& directory) {
   return image;
 }
 
+StagedImage StagedImage::of_import(const fs::path& directory) {
+  return {directory / random_hex(8), {}, "checkpoint", ""};
+}
+
 StagedImage::~StagedImage() {
   if (!owned_ || kept_) return;
   if (!existed_) {
@@ -119,11 +130,20 @@ std::string StagedImage::name() const {
 }
 
 void StagedImage::create() {
-  for (fs::path above = final_.parent_path(); !fs::exists(above); above = above.parent_path())
-    fresh_.push_back(above.parent_path());
+  fresh_ = absent_above(final_.empty() ? staging_ : final_);
   make_private_dirs(staging_);
   owned_ = true;
-  make_private_dirs(runtime_images());
+  if (!final_.empty()) make_private_dirs(runtime_images());
+}
+
+void StagedImage::name_it(const fs::path& store, const std::string& id, const std::string& stamp) {
+  id_ = id;
+  final_ = checkpoints_of(store, id) / stamp;
+  if (fs::exists(final_))
+    throw Error(ErrorCode::conflict, fmt::format("'{}' is in the store already", name()))
+        .with_hint("'ckpt images remove' removes it, --id imports it under another name");
+  for (const fs::path& above : absent_above(final_)) fresh_.push_back(above);
+  make_private_dirs(final_.parent_path());
 }
 
 void StagedImage::publish(Manifest& manifest) {

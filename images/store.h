@@ -27,6 +27,8 @@ class StagedImage {
   static StagedImage in_store(const std::filesystem::path& store, const std::string& id);
   /// Exactly at `directory`, which must be absent or empty: Error(conflict) otherwise.
   static StagedImage at(const std::filesystem::path& directory);
+  /// In a new directory below `directory`, which is on the store's disk; name_it() comes before publish().
+  static StagedImage of_import(const std::filesystem::path& directory);
   StagedImage(StagedImage&&) = default;
   StagedImage& operator=(StagedImage&&) = delete;
   ~StagedImage();
@@ -39,6 +41,8 @@ class StagedImage {
   std::string name() const;
   /// Makes the directories, 0700. Not called for a dry run.
   void create();
+  /// Its later place. Throws Error(conflict) when there is one of that name.
+  void name_it(const std::filesystem::path& store, const std::string& id, const std::string& stamp);
   /// Completes the manifest's files with their digests (those that it has already are taken as they are),
   /// flushes everything to the disk, writes the manifest last, and renames.
   void publish(Manifest& manifest);

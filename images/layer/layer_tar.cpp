@@ -1,57 +1,21 @@
 // Writing and reading the tar of a writable layer with libarchive.
 #include "images/layer/layer_tar.h"
 
-#include <archive.h>
-#include <archive_entry.h>
-#include <errno.h>
+#include <dirent.h>
 #include <fcntl.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include <memory>
 #include <string_view>
 #include <utility>
+
+#include "images/layer/libarchive.h"
 
 namespace ckpt {
 namespace {
 
 constexpr std::size_t kBlock = 1U << 20U;
-
-template <auto free_it>
-struct Free {
-  template <class T>
-  void operator()(T* object) const {
-    free_it(object);
-  }
-};
-using Reader = std::unique_ptr<archive, Free<archive_read_free>>;
-using Writer = std::unique_ptr<archive, Free<archive_write_free>>;
-using Entry = std::unique_ptr<archive_entry, Free<archive_entry_free>>;
-using LinkResolver = std::unique_ptr<archive_entry_linkresolver, Free<archive_entry_linkresolver_free>>;
-
-/// Ends the operation; its text is the error that is handed back.
-struct Failure {
-  std::string text;
-  int error = 0;  ///< errno, where a call failed
-};
-
-std::string errno_words(int error) {
-  const char* text = strerrordesc_np(error);
-  return text != nullptr ? text : "error " + std::to_string(error);
-}
-
-void require(int status, archive* a, const std::string& what) {
-  if (status >= ARCHIVE_WARN) return;
-  const char* why = archive_error_string(a);
-  Failure failure{what + ": " + (why != nullptr ? why : "unknown error"), archive_errno(a)};
-  // libarchive's words are "Can't create 'x'", mostly without the reason.
-  if (const std::string words = errno_words(failure.error);
-      failure.error > 0 && failure.text.find(words) == std::string::npos)
-    failure.text += ": " + words;
-  throw failure;
-}
 
 bool is_whiteout(archive_entry* entry) {
   return archive_entry_filetype(entry) == AE_IFCHR && archive_entry_rdev(entry) == makedev(0, 0);
@@ -95,15 +59,6 @@ void keep_portable_attributes(archive_entry* entry) {
   archive_entry_xattr_clear(entry);
   for (const Attribute& one : kept)
     archive_entry_xattr_add_entry(entry, one.name.c_str(), one.value.data(), one.value.size());
-}
-
-void write_bytes(archive* out, const char* data, std::size_t size) {
-  while (size > 0) {
-    const la_ssize_t n = archive_write_data(out, data, size);
-    if (n <= 0) require(ARCHIVE_FATAL, out, "cannot write the archive");
-    data += n;
-    size -= static_cast<std::size_t>(n);
-  }
 }
 
 /// The format leaves holes out by itself, but wants to be handed their zeros.
@@ -154,6 +109,8 @@ Reader tar_reader(int tar) {
   Reader in(archive_read_new());
   archive_read_support_format_tar(in.get());
   archive_read_support_format_empty(in.get());
+  // containerd's has that under the same name.
+  archive_read_support_filter_gzip(in.get());
   require(archive_read_open_fd(in.get(), tar, kBlock), in.get(), "cannot read the layer");
   return in;
 }
@@ -208,8 +165,10 @@ class Inside {
   int before_;
 };
 
-/// mknod(2) of 0:0 at "/a/b", entering each directory without following links.
-void make_whiteout(const std::string& name) {
+/// Calls `act` with the directory that "/a/b" is in and "b", entering each directory without following links;
+/// `act` and this give back an errno.
+template <class Act>
+int in_directory_of(const std::string& name, const Act& act) {
   int directory = ::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
   std::size_t begin = name.find_first_not_of('/');
   int error = begin == std::string::npos ? EINVAL : 0;
@@ -217,9 +176,7 @@ void make_whiteout(const std::string& name) {
     const std::size_t end = name.find('/', begin);
     const std::string part = name.substr(begin, end - begin);
     if (part == "..") error = EINVAL;
-    if (error == 0 && end == std::string::npos &&
-        ::mknodat(directory, part.c_str(), S_IFCHR, makedev(0, 0)) != 0)
-      error = errno;
+    if (error == 0 && end == std::string::npos) error = act(directory, part.c_str());
     if (error != 0 || end == std::string::npos) break;
     const int next = ::openat(directory, part.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (next < 0) error = errno;
@@ -227,7 +184,59 @@ void make_whiteout(const std::string& name) {
     begin = end + 1;
   }
   if (directory >= 0) ::close(directory);
+  return error;
+}
+
+void make_whiteout(const std::string& name) {
+  const int error = in_directory_of(name, [](int directory, const char* last) {
+    return ::mknodat(directory, last, S_IFCHR, makedev(0, 0)) != 0 ? errno : 0;
+  });
   if (error != 0) throw Failure{"cannot mark '" + name + "' as deleted: " + errno_words(error), error};
+}
+
+int remove_content(int directory, const char* name);
+
+/// It and what is below; links are not followed. An errno.
+int remove_at(int directory, const char* name) {
+  if (::unlinkat(directory, name, 0) == 0 || errno == ENOENT) return 0;
+  if (errno != EISDIR && errno != EPERM) return errno;
+  if (const int error = remove_content(directory, name); error != 0) return error;
+  return ::unlinkat(directory, name, AT_REMOVEDIR) != 0 ? errno : 0;
+}
+
+int remove_content(int directory, const char* name) {
+  const int fd = ::openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  DIR* open = fd < 0 ? nullptr : ::fdopendir(fd);
+  int error = errno;
+  if (open == nullptr && fd >= 0) ::close(fd);
+  if (open == nullptr) return error;
+  error = 0;
+  while (const dirent* one = error == 0 ? ::readdir(open) : nullptr) {
+    const std::string_view below = one->d_name;
+    if (below != "." && below != "..") error = remove_at(fd, one->d_name);
+  }
+  ::closedir(open);
+  return error;
+}
+
+/// What is not there, or below something that is none or a link, is deleted already.
+void delete_below(const std::string& name, int (*remove)(int, const char*)) {
+  const int error = in_directory_of(name, remove);
+  if (error != 0 && error != ENOENT && error != ENOTDIR && error != ELOOP)
+    throw Failure{"cannot delete '" + name + "': " + errno_words(error), error};
+}
+
+/// The names that stand for deleted files in the layers of OCI images (image-spec, layer.md).
+bool is_oci_whiteout(const std::string& name) {
+  const std::size_t slash = name.rfind('/');
+  const std::string before = slash == std::string::npos ? "" : name.substr(0, slash + 1);
+  const std::string last = name.substr(before.size());
+  if (!last.starts_with(".wh.")) return false;
+  if (last == ".wh..wh..opq")
+    delete_below(before.empty() ? "." : before.substr(0, before.size() - 1), remove_content);
+  else
+    delete_below(before + last.substr(4), remove_at);
+  return true;
 }
 
 void require_name_inside(const char* name) {
@@ -253,14 +262,34 @@ void extract_one(archive* in, archive* disk, archive_entry* entry) {
   require(archive_write_finish_entry(disk), disk, what);
 }
 
-void unpack_all(int tar, const std::vector<std::string>& deleted, const std::string& upper) {
-  const Reader in = tar_reader(tar);
-  const Inside inside(upper);
-  const Writer disk(archive_write_disk_new());
+Writer disk_writer() {
+  Writer disk(archive_write_disk_new());
   archive_write_disk_set_options(disk.get(), ARCHIVE_EXTRACT_OWNER | ARCHIVE_EXTRACT_PERM |
                                                  ARCHIVE_EXTRACT_TIME | ARCHIVE_EXTRACT_XATTR |
                                                  ARCHIVE_EXTRACT_ACL | ARCHIVE_EXTRACT_SECURE_NODOTDOT |
                                                  ARCHIVE_EXTRACT_SECURE_SYMLINKS);
+  return disk;
+}
+
+void lay_all_over(int tar, const std::vector<std::string>& deleted, const std::string& root) {
+  const Reader in = tar_reader(tar);
+  const Inside inside(root);
+  const Writer disk = disk_writer();
+  for (const std::string& name : deleted) delete_below(name, remove_at);
+  for (archive_entry* entry = nullptr;;) {
+    const int status = archive_read_next_header(in.get(), &entry);
+    if (status == ARCHIVE_EOF) break;
+    require(status, in.get(), "cannot read the layer");
+    require_name_inside(archive_entry_pathname(entry));
+    if (!is_oci_whiteout(archive_entry_pathname(entry))) extract_one(in.get(), disk.get(), entry);
+  }
+  require(archive_write_close(disk.get()), disk.get(), "cannot finish the layer");
+}
+
+void unpack_all(int tar, const std::vector<std::string>& deleted, const std::string& upper) {
+  const Reader in = tar_reader(tar);
+  const Inside inside(upper);
+  const Writer disk = disk_writer();
   for (archive_entry* entry = nullptr;;) {
     const int status = archive_read_next_header(in.get(), &entry);
     if (status == ARCHIVE_EOF) break;
@@ -282,26 +311,16 @@ void list_all(int tar, std::vector<std::pair<std::string, long long>>& files) {
   }
 }
 
-template <class Work>
-std::string text_of_failure(const Work& work) {
-  try {
-    work();
-    return "";
-  } catch (const Failure& failure) {
-    errno = failure.error;
-    return failure.text;
-  } catch (const std::exception& error) {
-    errno = 0;
-    return error.what();
-  }
-}
-
 std::string pack(const std::string& upper, int tar, std::vector<std::string>& deleted) {
   return text_of_failure([&] { pack_all(upper, tar, deleted); });
 }
 
 std::string unpack(int tar, const std::vector<std::string>& deleted, const std::string& upper) {
   return text_of_failure([&] { unpack_all(tar, deleted, upper); });
+}
+
+std::string lay_over(int tar, const std::vector<std::string>& deleted, const std::string& root) {
+  return text_of_failure([&] { lay_all_over(tar, deleted, root); });
 }
 
 std::string list(int tar, std::vector<std::pair<std::string, long long>>& files) {
@@ -311,4 +330,4 @@ std::string list(int tar, std::vector<std::pair<std::string, long long>>& files)
 }  // namespace
 }  // namespace ckpt
 
-extern "C" const ckpt::LayerModule ckpt_layer_module = {ckpt::pack, ckpt::unpack, ckpt::list};
+extern "C" const ckpt::LayerModule ckpt_layer_module = {ckpt::pack, ckpt::unpack, ckpt::lay_over, ckpt::list};

@@ -15,6 +15,9 @@ struct LayerModule {
   std::string (*pack)(const std::string& upper, int tar, std::vector<std::string>& deleted);
   /// The reverse, into the empty directory `upper`. Nothing lands outside of it, whatever the archive says.
   std::string (*unpack)(int tar, const std::vector<std::string>& deleted, const std::string& upper);
+  /// Another tool's changes, with OCI's whiteouts, done to the mounted root file system `root`. Nothing
+  /// outside of it is touched.
+  std::string (*lay_over)(int tar, const std::vector<std::string>& deleted, const std::string& root);
   /// Size of each regular file in the archive, by its name in it.
   std::string (*list)(int tar, std::vector<std::pair<std::string, long long>>& files);
 };

@@ -126,6 +126,48 @@ TEST_CASE("nothing of a hostile layer lands outside") {
   }
 }
 
+TEST_CASE("another tool's layer is laid over what is there") {
+  const TempDir dir;
+  const Layer layer = layer_in(dir, "layer");
+  const fs::path root = layer.merged();
+  for (const char* name : {"gone/below/file", "deleted", "opaque/old", "kept/file", "kept/other"})
+    dir.file(root / name, "before");
+  REQUIRE(::chmod((root / "kept").c_str(), 01777) == 0);
+  dir.file(std::string("image/") + kDeletedFiles, R"(["/deleted", "/not/there"])");
+  dir.file(std::string("image/") + kLayerTar, entry(".wh.gone", '0') + entry("opaque/.wh..wh..opq", '0') +
+                                                  entry("opaque/new", '0', "new") +
+                                                  entry("kept/file", '0', "new") + end_of_tar());
+  lay_over_layer(dir / "image", layer);
+  CHECK_FALSE(fs::exists(root / "gone"));
+  CHECK_FALSE(fs::exists(root / "deleted"));
+  CHECK_FALSE(fs::exists(root / "opaque/old"));
+  CHECK_FALSE(fs::exists(root / ".wh.gone"));
+  CHECK(read_file(root / "opaque/new") == "new");
+  CHECK(read_file(root / "kept/file") == "new");
+  CHECK(read_file(root / "kept/other") == "before");
+  struct stat kept = {};
+  REQUIRE(::stat((root / "kept").c_str(), &kept) == 0);
+  CHECK((kept.st_mode & 07777U) == 01777);
+}
+
+TEST_CASE("nothing that another tool deleted is deleted outside") {
+  const TempDir dir;
+  const Layer layer = layer_in(dir, "layer");
+  dir.file("outside/file", "as it was");
+  fs::create_symlink(dir / "outside", layer.merged() / "link");
+  fs::create_directory(layer.merged() / "directory");
+  fs::create_symlink(dir / "outside", layer.merged() / "directory/link");
+  dir.file(std::string("image/") + kDeletedFiles, R"(["/link/file", "/directory"])");
+  dir.file(std::string("image/") + kLayerTar, entry("link/.wh.file", '0') + end_of_tar());
+  lay_over_layer(dir / "image", layer);
+  CHECK_FALSE(fs::exists(layer.merged() / "directory"));
+  for (const char* list : {"[\"/../../outside\"]", "[\"/..\"]", "[\"\"]"}) {
+    dir.file(std::string("image/") + kDeletedFiles, list);
+    CHECK_THROWS_AS(lay_over_layer(dir / "image", layer), Error);
+  }
+  CHECK(read_file(dir / "outside/file") == "as it was");
+}
+
 TEST_CASE("a link that is replaced by a file is not written through") {
   const TempDir dir;
   const Layer layer = layer_in(dir, "layer");

@@ -1,0 +1,209 @@
+// Believing an archive as far as it can be checked.
+#include "images/imported.h"
+
+#include <fcntl.h>
+#include <fmt/chrono.h>
+#include <sys/file.h>
+
+#include <algorithm>
+#include <map>
+
+#include "images/criu_facts.h"
+#include "images/layer.h"
+#include "images/stamp.h"
+#include "runtimes/error.h"
+#include "runtimes/fs.h"
+#include "runtimes/ids.h"
+#include "runtimes/json.h"
+
+namespace ckpt {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t kMostText = 16U << 20U;
+
+[[noreturn]] void refuse(const std::string& name, const std::string& why) {
+  throw Error(ErrorCode::image_invalid, fmt::format("the archive '{}' {}", name, why))
+      .with_hint("nothing of it was taken");
+}
+
+json document_of(const fs::path& file) {
+  return parse_json(read_file(file, kMostText).value_or(""));
+}
+
+std::string text_at(const json& document, const char* key) {
+  const bool there = document.is_object() && document.contains(key) && document[key].is_string();
+  return there ? document[key].get<std::string>() : "";
+}
+
+// ---- when it was taken
+
+timespec now() {
+  timespec instant = {};
+  ::clock_gettime(CLOCK_REALTIME, &instant);
+  return instant;
+}
+
+std::string seconds_text(const timespec& instant) {
+  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(instant.tv_sec));
+}
+
+/// Now, when nobody says it, or says that it will be.
+timespec taken_at(const json& config, const std::string& otherwise) {
+  auto taken = parse_instant(text_at(config, "checkpointedTime"));
+  if (!taken) taken = parse_instant(otherwise);
+  const timespec present = now();
+  return taken && taken->tv_sec > 0 && taken->tv_sec <= present.tv_sec ? *taken : present;
+}
+
+// ---- ours
+
+/// Every file that it tells of is there, whole, and no other.
+void require_true(const Manifest& m, const ArchiveContent& content, const std::string& name) {
+  std::map<std::string, const ImageFile*> told;
+  for (const ImageFile& file : m.files) told[file.path] = &file;
+  for (const ImageFile& file : content.files) {
+    const auto found = told.find(file.path);
+    if (found == told.end())
+      refuse(name, fmt::format("has '{}', of which its ckpt.json does not know", file.path));
+    const ImageFile* known = found->second;
+    if (known->unpacked)
+      throw Error(ErrorCode::image_invalid,
+                  fmt::format("the archive '{}' has '{}' as ckpt compressed it, which an export unpacks",
+                              name, file.path))
+          .with_hint("make it with 'ckpt images export'");
+    if (known->size != file.size || (!known->xxh3.empty() && known->xxh3 != file.xxh3))
+      refuse(name, fmt::format("is damaged: '{}' is not what its ckpt.json says", file.path));
+  }
+  if (m.files.size() != content.files.size()) refuse(name, "lacks files that its ckpt.json tells of");
+  const bool dumps = std::all_of(m.pre_dumps.begin(), m.pre_dumps.end(),
+                                 [](const PreDump& one) { return is_pre_dump(one.directory); });
+  if (m.images != "checkpoint" || !dumps) refuse(name, "has a ckpt.json that names other directories");
+}
+
+Manifest own_manifest(const ArchiveContent& content, const std::string& name) {
+  Manifest m = manifest_from_text(*content.manifest, name + "/" + kManifestName);
+  require_true(m, content, name);
+  m.created = seconds_text(taken_at({}, m.created));
+  return m;
+}
+
+// ---- of other tools
+
+/// "crun", "/usr/bin/crun", "io.containerd.runsc.v1"
+RuntimeKind kind_named(const std::string& runtime) {
+  for (const RuntimeTable* row : all_runtimes())
+    if (runtime.find(row->name) != std::string::npos) return row->kind;
+  return RuntimeKind::runc;
+}
+
+/// By the annotations that checkpointctl goes by as well.
+std::string maker_of(const json& spec) {
+  const json none = json::object();
+  const json& annotations = spec.is_object() && spec.contains("annotations") ? spec["annotations"] : none;
+  const std::string manager = text_at(annotations, "io.container.manager");
+  if (manager == "libpod") return "podman";
+  if (manager == "cri-o") return "cri-o";
+  return text_at(annotations, "io.kubernetes.cri.container-name").empty() ? "unknown" : "containerd";
+}
+
+/// A name that can be an id here.
+std::string id_of(const json& config) {
+  for (const char* key : {"name", "id"})
+    if (const std::string id = text_at(config, key); valid_id(id)) return id;
+  return "";
+}
+
+Manifest foreign_manifest(const fs::path& directory, const std::string& name) {
+  const fs::path images = directory / "checkpoint";
+  const bool gvisor = fs::exists(images / "checkpoint.img");
+  if (!gvisor && !fs::exists(images / "inventory.img"))
+    refuse(name,
+           "holds no complete checkpoint: neither checkpoint/inventory.img nor checkpoint/checkpoint.img");
+  const json config = document_of(directory / "config.dump"), spec = document_of(directory / "spec.dump");
+  if (!config.is_object() || !spec.is_object())
+    refuse(name, "has no config.dump and spec.dump that can be read");
+  Manifest m;
+  m.id = id_of(config);
+  m.target.kind = gvisor ? RuntimeKind::runsc : kind_named(text_at(config, "runtime"));
+  m.created = seconds_text(taken_at(config, ""));
+  m.guarantee = "stopped-by-dump";
+  m.layer = fs::exists(directory / kLayerTar);
+  m.imported = Imported{.at = {}, .by = maker_of(spec), .spec_trusted = false};
+  if (fs::is_directory(directory / "pre-checkpoint"))
+    m.pre_dumps.push_back({.directory = "pre-checkpoint", .pages = 0, .seconds = 0});
+  try {
+    if (!gvisor) add_criu_facts(images, m);
+  } catch (const Error& error) {
+    refuse(name, "holds a damaged image: " + error.message);
+  }
+  return m;
+}
+
+}  // namespace
+
+Manifest distrusted(Manifest m) {
+  m.target = {.kind = m.target.kind, .path = {}, .root = std::string(table_of(m.target.kind).default_root)};
+  m.bundle.clear();
+  m.log_path.clear();
+  return m;
+}
+
+Manifest imported_manifest(const ArchiveContent& content, const fs::path& directory,
+                           const ImportChoice& choice, const std::string& name) {
+  Manifest m = content.manifest ? own_manifest(content, name) : foreign_manifest(directory, name);
+  if (!content.manifest && choice.kind) m.target.kind = *choice.kind;
+  if (!content.manifest || !choice.trust_spec) m = distrusted(std::move(m));
+  const std::string by = content.manifest ? "ckpt" : m.imported->by;
+  m.imported = Imported{.at = now_rfc3339(), .by = by, .spec_trusted = choice.trust_spec};
+  if (choice.id) m.id = *choice.id;
+  if (!valid_id(m.id))
+    throw Error(ErrorCode::image_invalid,
+                fmt::format("the archive '{}' names its container '{}', which cannot be an id here", name,
+                            printable(m.id)))
+        .with_hint("name it with --id");
+  m.files = content.files;
+  return m;
+}
+
+std::string imported_stamp(const Manifest& manifest, const fs::path& directory) {
+  return stamp_of(taken_at(document_of(directory / "config.dump"), manifest.created));
+}
+
+// ---- staging
+
+namespace {
+
+fs::path place_of(const fs::path& store) {
+  return absolute_path(store) / "import";
+}
+
+/// What lies there belongs to nobody: whoever imports holds the lock with others.
+void empty_place(const fs::path& place) {
+  std::error_code error;
+  for (fs::directory_iterator it(place, error), end; !error && it != end; it.increment(error))
+    remove_tree(it->path());
+}
+
+Fd open_place(const fs::path& place) {
+  return Fd(::open(place.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
+}
+
+}  // namespace
+
+ImportPlace::ImportPlace(const fs::path& store) : directory_(place_of(store)) {
+  make_private_dirs(directory_);
+  lock_ = open_place(directory_);
+  if (lock_ && ::flock(lock_.get(), LOCK_EX | LOCK_NB) == 0) empty_place(directory_);
+  if (!lock_ || ::flock(lock_.get(), LOCK_SH) != 0)
+    throw Error(ErrorCode::runtime_failed,
+                fmt::format("cannot lock '{}': {}", directory_.string(), errno_text(errno)));
+}
+
+void finish_imports(const fs::path& store) {
+  const Fd lock = open_place(place_of(store));
+  if (lock && ::flock(lock.get(), LOCK_EX | LOCK_NB) == 0) empty_place(place_of(store));
+}
+
+}  // namespace ckpt

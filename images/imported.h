@@ -1,0 +1,44 @@
+// What came as an archive, made an image of ours: whose it is, and how much of it is believed.
+#pragma once
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "images/archive.h"
+#include "runtimes/fs.h"
+
+namespace ckpt {
+
+struct ImportChoice {
+  std::optional<std::string> id;    ///< instead of the archive's
+  std::optional<RuntimeKind> kind;  ///< instead of the one that it names
+  bool trust_spec = false;          ///< its configuration may be used
+};
+
+/// The manifest of what lies in `directory`: that of the archive when it has one, which must be true of its
+/// files, else made from what config.dump and CRIU's images say. Without trust nothing in it names a path, a
+/// program or a flag of this host. Throws Error(image_invalid); `name` is the archive's.
+Manifest imported_manifest(const ArchiveContent& content, const std::filesystem::path& directory,
+                           const ImportChoice& choice, const std::string& name);
+
+/// What a manifest may still say when the user does not vouch for it. Pure.
+Manifest distrusted(Manifest manifest);
+
+/// When the checkpoint was taken as its name in the store; now, when it does not say, or says that it will
+/// be.
+std::string imported_stamp(const Manifest& manifest, const std::filesystem::path& directory);
+
+/// Where imports are staged, and what dead ones left there removed; others can be at work beside this one.
+class ImportPlace {
+ public:
+  explicit ImportPlace(const std::filesystem::path& store);
+  const std::filesystem::path& directory() const { return directory_; }
+
+ private:
+  std::filesystem::path directory_;
+  Fd lock_;
+};
+/// Removes what imports that were killed have left, unless one is at work.
+void finish_imports(const std::filesystem::path& store);
+
+}  // namespace ckpt
