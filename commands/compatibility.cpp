@@ -35,7 +35,7 @@ CheckedItem equal_or_differs(std::string item, const std::string& image, const s
 
 CheckedItem check_arch(const Manifest& m, const MachineFacts& now) {
   CheckedItem checked = same("architecture", m.machine.arch, now.arch);
-  if (m.machine.arch == now.arch) return checked;
+  if (m.machine.arch == now.arch || m.machine.arch.empty()) return checked;
   checked.verdict = Verdict::fails;
   checked.reason = fmt::format("the image is of {}, this host is {}", m.machine.arch, now.arch);
   return checked;
@@ -75,7 +75,7 @@ CheckedItem check_config(const RestoreTarget& target) {
   const Manifest& m = *target.image.manifest;
   CheckedItem checked =
       same("config.json", m.config_digest.substr(0, 12), target.config_digest.substr(0, 12));
-  if (m.config_digest == target.config_digest) return checked;
+  if (m.config_digest == target.config_digest || m.config_digest.empty()) return checked;
   checked.verdict = Verdict::fails;
   checked.forced = true;
   checked.reason =
@@ -157,7 +157,7 @@ CheckedItem check_cpu(const MachineFacts& then, const MachineFacts& now) {
 
 CheckedItem check_kernel(const std::string& then, const std::string& now) {
   CheckedItem checked = same("kernel", then, now);
-  if (then == now) return checked;
+  if (then == now || then.empty()) return checked;
   checked.verdict = Verdict::differs;
   checked.reason = leading_numbers(now) < leading_numbers(then)
                        ? "older than that of the checkpoint, and may lack what the image needs"

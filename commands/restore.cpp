@@ -76,9 +76,11 @@ void prepare_files(const RestorePlan& plan) {
   write_bundle(plan.files, plan.spec);
   if (!plan.lower.empty()) {
     const Layer layer{plan.record.layer};
+    const bool ours = !plan.image.manifest->imported || plan.image.manifest->imported->by == "ckpt";
     make_layer(layer);
-    unpack_layer(plan.image.directory, layer);
+    if (ours) unpack_layer(plan.image.directory, layer);
     mount_layer(layer, plan.lower);
+    if (!ours) lay_over_layer(plan.image.directory, layer);
   }
   make_private_dirs(plan.work_dir);
   write_criu_config(plan.files.home / "criu.conf", plan.delivery);

@@ -71,18 +71,29 @@ Driver choose_driver(const Context& context, const Image& image) {
   return context.driver_for_new(kind, image.manifest ? std::optional(image.manifest->target) : std::nullopt);
 }
 
+/// The one kept with the image is that of this bundle as the runtime had it; of an archive, it is used when
+/// the user vouches for it, and then also when it is not known what bundle it was made from.
+bool may_use_kept_spec(const Manifest& m, const Record& record) {
+  if (!m.imported) return record.config_digest == m.config_digest;
+  return m.imported->spec_trusted && (m.config_digest.empty() || record.config_digest == m.config_digest);
+}
+
 /// The configuration to restore with: what the container ran with, in the bundle that the user has (now).
 /// Another config.json than the one of the checkpoint restores "successfully" and wrongly (facts 2.4), so the
 /// host's check refuses it.
 json choose_spec(const RestoreOptions& o, const Image& image, RuntimeKind kind, Record& record) {
+  if (!o.bundle && image.manifest && image.manifest->bundle.empty())
+    throw Error(ErrorCode::usage,
+                fmt::format("'{}' was imported, and does not say which bundle is its container's",
+                            image.directory.string()))
+        .with_hint("name the bundle, with config.json and the root file system, with --bundle");
   const std::string directory = o.bundle ? *o.bundle : image.manifest ? image.manifest->bundle : ".";
   const Bundle bundle = read_bundle(directory);
   record.bundle = bundle.directory.string();
   record.config_digest = digest_of(bundle.text);
   const std::string name = (bundle.directory / "config.json").string();
   json spec = prepare_spec(parse_spec(bundle.text, name), bundle.directory, kind, {});
-  if (!image.manifest) return spec;
-  if (record.config_digest != image.manifest->config_digest) return spec;
+  if (!image.manifest || !may_use_kept_spec(*image.manifest, record)) return spec;
   const auto kept = read_file(image.directory / "spec.dump");
   if (!kept) return spec;
   json then = parse_spec(*kept, (image.directory / "spec.dump").string());
