@@ -35,6 +35,18 @@ Names saved(const Context& context) {
   return ids;
 }
 
+/// In the working directory, by their names.
+Names archives() {
+  Names names;
+  std::error_code error;
+  for (fs::directory_iterator it(".", error), end; !error && it != end; it.increment(error)) {
+    const std::string name = it->path().filename().string();
+    for (const char* suffix : {".tar", ".tar.zst", ".tar.gz", ".tgz"})
+      if (name.ends_with(suffix)) names.insert(name);
+  }
+  return names;
+}
+
 Names runtimes(const Context& context) {
   Names names = {"auto"};
   for (const RuntimeTable* row : all_runtimes())
@@ -51,6 +63,7 @@ Names candidates(const Context& context, const CandidatesOptions& o) {
   if (o.kind == "containers") return context.known_ids();
   if (o.kind == "saved") return saved(context);
   if (o.kind == "images") return images(context);
+  if (o.kind == "names" && o.action == "import") return archives();
   if (o.kind == "names") return o.action == "list" || o.action == "prune" ? saved(context) : images(context);
   return o.kind == "runtimes" ? runtimes(context) : devices(o);
 }

@@ -197,7 +197,7 @@ std::vector<OwnFile> own_files() {
   std::vector<OwnFile> files = {
       {"cuda-checkpoint", false, "only NVIDIA's own freezes CUDA processes"},
       {"cuda-finder", false, "CUDA processes in a sandbox are found with its shell, if it has one"},
-      {"libckpt-layer.so", false, "run --overlay does not work"}};
+      {"libckpt-layer.so", false, "run --overlay, images export and images import do not work"}};
   for (OwnFile& file : files) file.there = own_helper(file.name).has_value();
   return files;
 }

@@ -1,16 +1,19 @@
-// ckpt images ACTION: the checkpoints of the store, listed, verified, pinned, removed, pruned; and inspected,
-// which is in images_inspect.cpp.
+// ckpt images ACTION: the checkpoints of the store, listed, verified, pinned, removed, pruned; inspected,
+// which is in images_inspect.cpp; exported and imported, which is in images_archive.cpp.
 #include "commands/images.h"
 
 #include <fmt/ranges.h>
 
 #include <set>
 
+#include "commands/images_archive.h"
 #include "commands/options.h"
 #include "commands/progress.h"
 #include "commands/retention.h"
 #include "commands/verbs.h"
+#include "images/compressed_image.h"
 #include "images/digest.h"
+#include "images/imported.h"
 #include "images/layer.h"
 #include "runtimes/fs.h"
 #include "runtimes/ids.h"
@@ -28,6 +31,7 @@ struct ImagesOptions {
   Retention keep;
   bool off = false, force = false;
   std::optional<std::string> html;
+  ArchiveOptions archive;
 };
 
 // ---- list
@@ -212,6 +216,7 @@ int prune_store(const Context& context, const ImagesOptions& o) {
     throw Error(ErrorCode::usage, "images prune: nothing says what to keep")
         .with_hint("--keep-last N, --keep-within 7d, --max-bytes 10G, --min-free 15%");
   std::set<std::string> ids;
+  if (!context.globals.dry_run) finish_imports(context.globals.store);
   if (!context.globals.dry_run)
     for (const StoredImage& image : chosen(context, o))
       if (ids.insert(image.id).second) finish_removals(context.globals.store, image.id);
@@ -243,28 +248,43 @@ int prune_store(const Context& context, const ImagesOptions& o) {
   return 0;
 }
 
+CLI::Validator archive_compression() {
+  return CLI::Validator(
+      [](std::string& value) {
+        return zstd_level(value) ? "" : not_one_of(value, {"none", "zstd"});
+      },
+      "none|zstd");
+}
+
 int images(Context& context, const ImagesOptions& o) {
   if (const std::string wrong = not_one_of(o.action, image_actions()); !wrong.empty())
     throw Error(ErrorCode::usage, "images: " + wrong);
   if (o.off && o.action != "pin") throw Error(ErrorCode::usage, "--off goes with 'images pin'");
   if (o.force && o.action != "remove") throw Error(ErrorCode::usage, "--force goes with 'images remove'");
   if (o.html && o.action != "inspect") throw Error(ErrorCode::usage, "--html goes with 'images inspect'");
-  if (o.keep.any() && o.action != "prune" && o.action != "list")
+  require_archive_options(o.archive, o.action);
+  const bool import = o.action == "import";
+  if (import && (o.keep.keeps() || o.keep.min_free))
+    throw Error(ErrorCode::usage, "of the rules only --max-bytes goes with 'images import'");
+  if (o.keep.any() && o.action != "prune" && o.action != "list" && !import)
     throw Error(ErrorCode::usage,
                 fmt::format("{} go with 'images prune' and 'images list'", kRetentionOptions));
   if (o.action == "list") return list(context, o);
   if (o.action == "prune") return prune_store(context, o);
-  if (o.action == "inspect") {
-    if (o.names.size() != 1) throw Error(ErrorCode::usage, "images inspect: name one checkpoint");
-    return inspect_image(context, o.names[0], o.html);
-  }
+  if ((o.action == "inspect" || o.action == "export" || import) && o.names.size() != 1)
+    throw Error(ErrorCode::usage,
+                fmt::format("images {}: name one {}", o.action, import ? "archive" : "checkpoint"));
+  if (o.action == "inspect") return inspect_image(context, o.names[0], o.html);
+  if (o.action == "export") return export_image(context, o.archive, o.names[0]);
+  if (import) return import_image(context, o.archive, o.names[0], o.keep.max_bytes);
   return on_each(context, o);
 }
 
 }  // namespace
 
 const std::vector<std::string>& image_actions() {
-  static const std::vector<std::string> actions = {"list", "inspect", "verify", "pin", "remove", "prune"};
+  static const std::vector<std::string> actions = {"list",   "inspect", "verify", "pin",
+                                                   "remove", "prune",   "export", "import"};
   return actions;
 }
 
@@ -301,9 +321,21 @@ Action declare_images(CLI::App& app) {
   app.add_flag("-f,--force", o->force, "with remove: also a pinned one");
   app.add_option("--html", o->html, "with inspect: write a page of it to FILE, - for stdout")
       ->type_name("FILE");
-  app.add_option("ACTION", o->action, "list, inspect, verify, pin, remove or prune")->required();
+  app.add_option("--archive", o->archive.archive, "with export: the archive to write, - for stdout")
+      ->type_name("FILE");
+  app.add_option(
+         "--compression", o->archive.compression,
+         "with export: zstd:LEVEL with a level of 1 to 19 (default: by the archive's name, else zstd)")
+      ->check(archive_compression());
+  app.add_option("--id", o->archive.id, "with import: the container's id (default: the archive's)")
+      ->type_name("NAME");
+  app.add_flag("--trust-spec", o->archive.trust_spec,
+               "with import: its configuration may be used, with mounts, devices and hooks");
+  app.add_option("ACTION", o->action, "list, inspect, verify, pin, remove, prune, export or import")
+      ->required();
   app.add_option("NAME", o->names,
-                 "containers for list and prune, checkpoints as ID@TIMESTAMP for the others");
+                 "containers for list and prune, an archive or - for import, checkpoints as ID@TIMESTAMP for "
+                 "the others");
   return [o](Context& context) { return images(context, *o); };
 }
 

@@ -10,7 +10,7 @@ _ckpt_options() {
     checkpoint) kind='= --image-path --work-path --work-dir --leave-running --tcp-established --allow-open-tcp --skip-in-flight --tcp-skip-in-flight --link-remap --file-locks --ext-unix-sk --shell-job --manage-cgroups-mode --compression --pre-copy --cuda --cuda-timeout --keep-last --keep-within --max-bytes --min-free --if-busy --if-not-running --retries --splay --metrics-file --check --explain-flags' ;;
     restore) kind='= --image-path --from -b --bundle --work-path --work-dir -d --detach --pid-file --log-path --console-socket --tcp-established --allow-open-tcp --tcp-close --link-remap --file-locks --ext-unix-sk --shell-job --manage-cgroups-mode --cuda --gpu-map --replace --verify-image --check --verify --no-verify --probe --probe-timeout --force' ;;
     list) kind='= -a --all' ;;
-    images) kind='= --keep-last --keep-within --max-bytes --min-free --off -f --force --html' ;;
+    images) kind='= --keep-last --keep-within --max-bytes --min-free --off -f --force --html --archive --compression --id --trust-spec' ;;
     state) kind='= ' ;;
     wait) kind='= ' ;;
     logs) kind='= -f --follow' ;;
@@ -84,7 +84,10 @@ _ckpt_kind() {
     'images --max-bytes') kind='any' ;;
     'images --min-free') kind='any' ;;
     'images --html') kind='file' ;;
-    'images 1') kind='= list inspect verify pin remove prune' ;;
+    'images --archive') kind='file' ;;
+    'images --compression') kind='= none zstd' ;;
+    'images --id') kind='any' ;;
+    'images 1') kind='= list inspect verify pin remove prune export import' ;;
     'images '[1-9]*) kind='names' ;;
     'state 1') kind='containers' ;;
     'wait 1') kind='containers' ;;

@@ -1,0 +1,27 @@
+// `images export` and `images import`: a checkpoint as one file, for other hosts and other tools.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "commands/context.h"
+
+namespace ckpt {
+
+struct ArchiveOptions {
+  std::optional<std::string> archive, compression;  ///< export
+  std::optional<std::string> id;                    ///< import
+  bool trust_spec = false;
+};
+
+/// Throws Error(usage) for those that go with another action.
+void require_archive_options(const ArchiveOptions& o, const std::string& action);
+int export_image(const Context& context, const ArchiveOptions& o, const std::string& name);
+int import_image(const Context& context, const ArchiveOptions& o, const std::string& file,
+                 const std::optional<std::uint64_t>& max_bytes);
+
+/// The level of zstd for an archive of that name, or what --compression says; nullopt: a plain tar. Throws
+/// Error(usage) for a name that promises what ckpt does not write. Pure.
+std::optional<int> archive_level(const std::string& file, const std::optional<std::string>& compression);
+
+}  // namespace ckpt
