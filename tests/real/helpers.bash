@@ -9,7 +9,7 @@
 REPO=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
 readonly REPO RUNTIMES=$REPO/build/runtimes
 readonly WANTED=${CKPT_TEST_RUNTIME:-runc-1.3} PATIENCE=20
-readonly KNOWN='runc-1.1 runc-1.3 crun-1.21 crun runsc-2024 runsc criu busybox'
+readonly KNOWN='runc-1.1 runc-1.3 crun-1.21 crun runsc-2024 runsc criu busybox podman checkpointctl'
 
 # requires NAME...: skips the test without them; where everything must be there, in CI, that is a failure.
 requires() {

@@ -1,0 +1,108 @@
+#!/usr/bin/env bats
+# Checkpoints as archives: restored from another store, read by checkpointctl, and podman's restored by ckpt.
+# shellcheck disable=SC2016,SC2030,SC2031,SC2034,SC2154 # conditions and jq programs for later; variables of helpers.bash
+
+load helpers
+
+@test "an archive is restored from another store onto a copy of the bundle, memory and files" {
+  local name at
+  COUNT=$DATA/count
+  if [[ $KIND == runsc ]]; then GLOBAL=(--network=none); fi
+  bundle bundle /bin/payload database /db /data/count
+  launch --overlay "$ID"
+  await '(($(count) > 5))'
+  name=$(ckpt checkpoint --compression zstd "$ID")
+  at=$(count)
+  ckpt images export --archive "$T/there.tar.zst" "$name"
+  STORE=$T/there
+  [[ $(ckpt images import "$T/there.tar.zst") == "$name" ]]
+  ckpt images verify "$name"
+  cp -a "$BUNDLE" "$T/copy"
+  ckpt "${RUN[@]}" restore -d --bundle "$T/copy" "$ID"
+  goes_on_from "$at"
+  counts_on
+  is_running "$ID"
+}
+
+# podman on this runtime, with everything of its own below $T.
+podman() {
+  leaf
+  environment
+  "${ENVIRONMENT[@]}" CONTAINERS_CONF="$T/containers.conf" PODMAN_IGNORE_CGROUPSV1_WARNING=1 "${LEAF[@]}" \
+    "$(program podman)" --root "$T/podman" --runroot "$T/podman.run" --tmpdir "$T/podman.tmp" --storage-driver vfs \
+    --log-level error "$@" </dev/null 3>&-
+}
+
+configure_podman() {
+  local tree=$RUNTIMES/podman/tree
+  cat >"$T/containers.conf" <<CONF
+[engine]
+cgroup_manager = "cgroupfs"
+events_logger = "none"
+runtime = "$KIND"
+conmon_path = ["$tree/usr/bin/conmon"]
+helper_binaries_dir = ["$tree/usr/lib/podman"]
+[engine.runtimes]
+$KIND = ["$PROGRAM"]
+CONF
+}
+
+# their_bundle ARCHIVE: $BUNDLE is what a user makes of its spec.dump: the root file system, and for each file that podman
+# mounts from its own storage, which is gone, another.
+their_bundle() {
+  local source place
+  mkdir -p "$T/theirs"
+  tar -xOf "$1" spec.dump |
+    jq --arg root "$BUNDLE/rootfs" 'del(.hooks, .linux.cgroupsPath) | .root.path = $root
+      | .linux.namespaces |= map(del(.path))' >"$T/theirs/config.json"
+  BUNDLE=$T/theirs
+  while read -r source; do
+    place=$T/theirs/mounts/${source##*/}
+    mkdir -p "$T/theirs/mounts"
+    if [[ $source == */shm ]]; then mkdir -p "$place"; else : >"$place"; fi
+    edit --arg from "$source" --arg to "$place" '.mounts |= map(if .source == $from then .source = $to else . end)'
+  done < <(jq -r --arg own "$T/podman" '.mounts[] | select(.type == "bind" and (.source | startswith($own))) | .source' "$T/theirs/config.json")
+}
+
+@test "a checkpoint of podman's goes on under ckpt, with the same memory" {
+  local digest name at unmasked=()
+  [[ $KIND != runsc ]] || skip "podman checkpoints with runc and crun"
+  requires podman
+  COUNT=$DATA/digest
+  bundle bundle /bin/payload
+  configure_podman
+  if [[ $WANTED == crun ]]; then unmasked=(--security-opt unmask=ALL); fi # see unmask_directories
+  podman run -d --name "$ID" --network none --security-opt seccomp=unconfined "${unmasked[@]}" -v "$DATA:/data" \
+    --env CKPT_STATE_DIR="$STATE" --rootfs "$BUNDLE/rootfs" /bin/payload memory 64 /data/digest
+  await '(($(count) > 2))'
+  podman container checkpoint --export "$T/podman.tar.zst" "$ID"
+  podman rm --force "$ID"
+  digest=$(cut -d ' ' -f 1 "$COUNT")
+  at=$(count)
+  name=$(ckpt images import "$T/podman.tar.zst")
+  [[ $name == "$ID"@2* ]]
+  ckpt images verify "$name"
+  [[ $(jq -r '.imported.by + " " + .runtime.name' "$STORE/checkpoints/$ID"/*/ckpt.json) == "podman $KIND" ]]
+  their_bundle "$T/podman.tar.zst"
+  run_options
+  ckpt "${RUN[@]}" restore -d --bundle "$BUNDLE" --from "$name" "$ID"
+  goes_on_from "$at"
+  [[ $(cut -d ' ' -f 1 "$COUNT") == "$digest" ]]
+  is_running "$ID"
+}
+
+@test "checkpointctl reads what is exported" {
+  [[ $KIND != runsc ]] || skip "gVisor's images are its own"
+  requires checkpointctl
+  local output
+  counter --overlay
+  ckpt checkpoint "$ID"
+  ckpt images export --archive "$T/c.tar.zst" "$ID@latest"
+  output=$(checkpointctl show "$T/c.tar.zst")
+  [[ $output == *"$ID"*"$KIND"*Podman* ]] || fail "$output"
+  output=$(checkpointctl inspect --stats --ps-tree --files --mounts "$T/c.tar.zst")
+  [[ $output == *"/data/count"*"Overview of mounts"* && $output == *payload* ]] || fail "$output"
+  output=$(checkpointctl memparse "$T/c.tar.zst")
+  [[ $output == *payload* ]] || fail "$output"
+}
+checkpointctl() { "$(program checkpointctl)" "$@" </dev/null 3>&-; }
