@@ -111,7 +111,7 @@ std::string maker_of(const json& spec) {
 /// A name that can be an id here.
 std::string id_of(const json& config) {
   for (const char* key : {"name", "id"})
-    if (const std::string id = text_at(config, key); valid_id(id)) return id;
+    if (std::string id = text_at(config, key); valid_id(id)) return id;
   return "";
 }
 
