@@ -39,6 +39,16 @@ manifests() { find "$T" -name ckpt.json; }
   run ! valid "$T/lacking.json"
 }
 
+@test "those of imported archives are valid as well" {
+  run_container c
+  ckpt checkpoint --leave-running c
+  ckpt images export --archive c.tar c@latest
+  ckpt images import --id ours c.tar
+  "$BATS_TEST_DIRNAME/hostile-archives.py" . "$T"
+  ckpt images import --id theirs good.tar
+  for id in ours theirs; do valid "$STORE"/checkpoints/$id/*/ckpt.json; done
+}
+
 @test "the manual page has every member, and no other" {
   local page=$SOURCE/man/ckpt-manifest.5 said
   said=$(sed -n 's/^\.\(It \)\?Va //p' "$page" | tr -d ' .' | tr ',' '\n' | grep -v '^$' | sort -u)

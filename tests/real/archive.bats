@@ -28,13 +28,15 @@ load helpers
 podman() {
   leaf
   environment
-  "${ENVIRONMENT[@]}" CONTAINERS_CONF="$T/containers.conf" PODMAN_IGNORE_CGROUPSV1_WARNING=1 "${LEAF[@]}" \
+  "${ENVIRONMENT[@]}" HOME="$T" CONTAINERS_CONF="$T/containers.conf" PODMAN_IGNORE_CGROUPSV1_WARNING=1 "${LEAF[@]}" \
     "$(program podman)" --root "$T/podman" --runroot "$T/podman.run" --tmpdir "$T/podman.tmp" --storage-driver vfs \
     --log-level error "$@" </dev/null 3>&-
 }
 
 configure_podman() {
   local tree=$RUNTIMES/podman/tree
+  mkdir -p "$T/.config/containers"
+  echo '{"default": [{"type": "insecureAcceptAnything"}]}' >"$T/.config/containers/policy.json"
   cat >"$T/containers.conf" <<CONF
 [engine]
 cgroup_manager = "cgroupfs"
@@ -64,7 +66,7 @@ their_bundle() {
   done < <(jq -r --arg own "$T/podman" '.mounts[] | select(.type == "bind" and (.source | startswith($own))) | .source' "$T/theirs/config.json")
 }
 
-@test "a checkpoint of podman's goes on under ckpt, with the same memory" {
+@test "a checkpoint of podman's goes on under ckpt, with the same memory and the files that it changed" {
   local digest name at unmasked=()
   [[ $KIND != runsc ]] || skip "podman checkpoints with runc and crun"
   requires podman
@@ -72,9 +74,14 @@ their_bundle() {
   bundle bundle /bin/payload
   configure_podman
   if [[ $WANTED == crun ]]; then unmasked=(--security-opt unmask=ALL); fi # see unmask_directories
+  echo old >"$BUNDLE/rootfs/tmp/old"
+  chmod 1777 "$BUNDLE/rootfs/tmp"
+  tar -C "$BUNDLE/rootfs" -cf "$T/image.tar" .
+  podman import "$T/image.tar" localhost/payload:1
   podman run -d --name "$ID" --network none --security-opt seccomp=unconfined "${unmasked[@]}" -v "$DATA:/data" \
-    --env CKPT_STATE_DIR="$STATE" --rootfs "$BUNDLE/rootfs" /bin/payload memory 64 /data/digest
+    --env CKPT_STATE_DIR="$STATE" localhost/payload:1 /bin/payload memory 64 /data/digest
   await '(($(count) > 2))'
+  podman exec "$ID" /bin/busybox sh -c 'echo new >/tmp/new; /bin/busybox rm /tmp/old'
   podman container checkpoint --export "$T/podman.tar.zst" "$ID"
   podman rm --force "$ID"
   digest=$(cut -d ' ' -f 1 "$COUNT")
@@ -89,6 +96,8 @@ their_bundle() {
   goes_on_from "$at"
   [[ $(cut -d ' ' -f 1 "$COUNT") == "$digest" ]]
   is_running "$ID"
+  [[ $(ckpt exec "$ID" -- /bin/busybox sh -c 'echo /tmp/*; /bin/busybox cat /tmp/new; /bin/busybox stat -c %a /tmp' | xargs) == "/tmp/new new 1777" ]]
+  [[ $(ls "$T/bundle/rootfs/tmp") == old ]] # the user's stays as it was
 }
 
 @test "checkpointctl reads what is exported" {
