@@ -59,6 +59,13 @@ nothing_there() { same "" "$(find "$T/there" -mindepth 1 ! -type d)"; same "" "$
   same "$NAME" "$(cat "$T/out")"
   same "0 0" "$(tar --numeric-owner -tvf c.tar | awk '{ print $2 }' | sort -u | tr / ' ')"
 }
+@test "one processor writes the bytes that several write" {
+  seq 1 3000000 >"$FAKE_DIR/pages" # more than zstd gives to one thread
+  prepare
+  ckpt images export --archive several.tar.zst c@latest
+  taskset --cpu-list "$(taskset --cpu-list --pid $$ | sed 's/.*: \([0-9]*\).*/\1/')" unshare --cgroup -- "$CKPT" images export --archive one.tar.zst c@latest 3>&-
+  cmp several.tar.zst one.tar.zst
+}
 @test "what ckpt compressed is exported as the runtime wrote it" {
   seq 1 100000 >"$FAKE_DIR/pages"
   prepare --compression zstd

@@ -110,7 +110,7 @@ their_bundle() {
   output=$(checkpointctl show "$T/c.tar.zst")
   [[ $output == *"$ID"*"$KIND"*Podman* ]] || fail "$output"
   output=$(checkpointctl inspect --stats --ps-tree --files --mounts "$T/c.tar.zst")
-  [[ $output == *"/data/count"*"Overview of mounts"* && $output == *payload* ]] || fail "$output"
+  [[ $output == *"CRIU dump statistics"*"[1]  payload"*"[cwd]  /"*"Destination: /data"* ]] || fail "$output"
   output=$(checkpointctl memparse "$T/c.tar.zst")
   [[ $output == *payload* ]] || fail "$output"
 }
