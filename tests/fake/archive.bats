@@ -188,6 +188,29 @@ nothing_there() { same "" "$(find "$T/there" -mindepth 1 ! -type d)"; same "" "$
   go_there restore --check --bundle "$BUNDLE" --from guest@latest x
   ends 0
 }
+@test "an archive of containerd's: its layer, with gzip and OCI's whiteouts, over the bundle's root file system" {
+  local root
+  mkdir -p "$BUNDLE/rootfs/kept" archive/checkpoint diff/kept
+  chmod 1777 "$BUNDLE/rootfs/kept"
+  echo old | tee "$BUNDLE/rootfs/gone" >"$BUNDLE/rootfs/kept/old"
+  echo new >diff/kept/new
+  : >diff/.wh.gone
+  tar -C diff -czf archive/rootfs-diff.tar .wh.gone kept/new
+  echo inventory >archive/checkpoint/inventory.img
+  echo '{"name": "guest", "runtime": "io.containerd.runc.v2"}' >archive/config.dump
+  echo '{"annotations": {"io.kubernetes.cri.container-name": "guest"}}' >archive/spec.dump
+  tar -C archive -cf c.tar checkpoint config.dump spec.dump rootfs-diff.tar
+  go images import c.tar
+  ends 0
+  same containerd "$(jq -r .imported.by "$STORE"/checkpoints/guest/*/ckpt.json)"
+  go restore -d --bundle "$BUNDLE" guest
+  ends 0
+  root=$(jq -r .root.path "$CKPT_STATE_DIR"/containers/*/guest/bundle/config.json)
+  output="$(cd "$root" && { echo *; ls kept; stat -c %a kept; } | xargs)"
+  ckpt delete --force guest
+  same "kept new old 1777" "$output"
+  same "gone kept" "$(cd "$BUNDLE/rootfs" && echo *)"
+}
 @test "what is hostile or damaged is refused, and nothing of it is left" {
   local file
   mkdir "$T/outside" "$T/corpus"
