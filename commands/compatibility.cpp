@@ -125,6 +125,36 @@ std::vector<OpenFileFact> files_of(const RestoreTarget& target) {
   return files;
 }
 
+/// Where its content came from and comes from now, and what it is: "dir /srv/data".
+CheckedItem check_mount(const ResolvedMount& mount, const HostFiles& files) {
+  const auto shown = [](const std::string& kind, const std::string& source) {
+    return kind.empty() ? source : fmt::format("{} {}", kind, source);
+  };
+  const std::string now = mount.now.empty() ? "" : files.kind(mount.now);
+  CheckedItem checked = same("mount " + mount.destination, shown(mount.kind, mount.then),
+                             now.empty() ? "" : shown(now, mount.now));
+  checked.how = mount.how;
+  if (mount.now.empty()) {
+    checked.reason = fmt::format("no source for the bind mount at '{}': {}", mount.destination, mount.reason);
+    checked.hint = fmt::format("name one with --map-mount {}=NEW", mount.destination);
+  } else if (now.empty() || (!mount.kind.empty() && now != mount.kind)) {
+    checked.reason = now.empty()
+                         ? fmt::format("the source '{}' of the bind mount at '{}' does not exist", mount.now,
+                                       mount.destination)
+                         : fmt::format("the source '{}' of the bind mount at '{}' is a {}, it was a {}",
+                                       mount.now, mount.destination, now, mount.kind);
+    checked.hint =
+        fmt::format("make it again, a file or a directory as it was, or name another with --map-mount {}=NEW",
+                    mount.destination);
+  } else {
+    checked.reason = mount.reason;
+    if (!mount.reason.empty()) checked.verdict = Verdict::differs;
+    return checked;
+  }
+  checked.verdict = Verdict::fails;
+  return checked;
+}
+
 void append(std::vector<CheckedItem>& items, std::vector<CheckedItem> more) {
   items.insert(items.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
 }
@@ -165,24 +195,9 @@ CheckedItem check_kernel(const std::string& then, const std::string& now) {
   return checked;
 }
 
-std::vector<CheckedItem> check_mounts(const Manifest& manifest, const json& spec) {
+std::vector<CheckedItem> check_mounts(const std::vector<ResolvedMount>& mounts, const HostFiles& files) {
   std::vector<CheckedItem> items;
-  for (const BindMount& mount : bind_mounts(spec)) {
-    const auto then = std::find_if(manifest.mounts.begin(), manifest.mounts.end(),
-                                   [&](const MountFact& m) { return m.destination == mount.destination; });
-    const std::string before = then == manifest.mounts.end() ? "" : then->kind;
-    CheckedItem checked = same("mount " + mount.destination, before, kind_of_path(mount.source));
-    if (checked.host.empty() || (!before.empty() && checked.host != before)) {
-      checked.verdict = Verdict::fails;
-      checked.reason = checked.host.empty()
-                           ? fmt::format("the source '{}' of the bind mount at '{}' does not exist",
-                                         mount.source, mount.destination)
-                           : fmt::format("the source '{}' of the bind mount at '{}' is a {}, it was a {}",
-                                         mount.source, mount.destination, checked.host, before);
-      checked.hint = "make it again, a file or a directory as it was, or change the mount in the bundle";
-    }
-    items.push_back(std::move(checked));
-  }
+  for (const ResolvedMount& mount : mounts) items.push_back(check_mount(mount, files));
   return items;
 }
 
@@ -224,10 +239,10 @@ std::vector<CheckedItem> check_host(const RestoreTarget& target) {
     items.push_back(equal_or_differs("cgroups", m->machine.cgroups, now.cgroups, "another layout"));
     items.push_back(check_runtime(*m, target.driver));
     if (!m->criu_version.empty()) items.push_back(check_criu(*m, target.criu_version));
-    items.push_back(check_config(target));
+    if (!target.new_spec) items.push_back(check_config(target));
     append(items, check_pids(*m));
   }
-  append(items, check_mounts(m.value_or(Manifest{}), target.spec));
+  append(items, check_mounts(target.mounts, this_host()));
   if (target.driver.table().uses_criu)
     append(items, check_files(files_of(target), target.spec,
                               m && m->layer ? layer_files(target.image.directory)
@@ -254,6 +269,7 @@ json to_json(const std::vector<CheckedItem>& items) {
                           : one.verdict == Verdict::differs ? "differs"
                                                             : "fails";
     out.push_back({{"item", one.item}, {"image", one.image}, {"host", one.host}, {"result", verdict}});
+    if (!one.how.empty()) out.back()["how"] = one.how;
     if (!one.reason.empty()) out.back()["reason"] = one.reason;
   }
   return out;
@@ -262,7 +278,7 @@ json to_json(const std::vector<CheckedItem>& items) {
 std::vector<std::vector<std::string>> to_rows(const std::vector<CheckedItem>& items) {
   std::vector<std::vector<std::string>> rows;
   for (const CheckedItem& one : items) {
-    const std::string result = one.verdict == Verdict::same      ? "ok"
+    const std::string result = one.verdict == Verdict::same      ? one.how.empty() ? "ok" : "ok: " + one.how
                                : one.verdict == Verdict::differs ? "differs: " + one.reason
                                                                  : "fails: " + one.reason;
     rows.push_back(

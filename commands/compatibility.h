@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "commands/remap.h"
 #include "images/store.h"
 #include "runtimes/driver.h"
 
@@ -21,7 +22,8 @@ struct CheckedItem {
   Verdict verdict = Verdict::same;
   std::string reason = {};  ///< of a verdict that is not `same`, as a sentence
   std::string hint = {};
-  bool forced = false;  ///< --force makes it `differs`
+  bool forced = false;   ///< --force makes it `differs`
+  std::string how = {};  ///< what `host` was found by, when it is not what `image` says
 };
 
 /// What a restore is about to use; what it was made with is the image's manifest.
@@ -29,8 +31,10 @@ struct RestoreTarget {
   const Image& image;
   const Driver& driver;
   const nlohmann::json& spec;  ///< prepared; root.path is the root file system below a layer of the image's
-  std::string config;          ///< path of the bundle's config.json
-  std::string config_digest;   ///< of the bundle's config.json now
+  const std::vector<ResolvedMount>& mounts;  ///< its bind mounts
+  bool new_spec;                             ///< of another container: config.json is not compared
+  std::string config;                        ///< path of the bundle's config.json
+  std::string config_digest;                 ///< of the bundle's config.json now
   std::string criu_version;
 };
 
@@ -40,7 +44,7 @@ std::vector<CheckedItem> check_host(const RestoreTarget& target);
 // Its parts, for tests.
 CheckedItem check_cpu(const MachineFacts& then, const MachineFacts& now);
 CheckedItem check_kernel(const std::string& then, const std::string& now);
-std::vector<CheckedItem> check_mounts(const Manifest& manifest, const nlohmann::json& spec);
+std::vector<CheckedItem> check_mounts(const std::vector<ResolvedMount>& mounts, const HostFiles& files);
 std::vector<CheckedItem> check_files(const std::vector<OpenFileFact>& files, const nlohmann::json& spec,
                                      const std::map<std::string, std::uint64_t>& layer);
 

@@ -1,5 +1,7 @@
 // ckpt restore: check the image, the host and the bundle, bring the container up from it, prove that it
 // lives.
+#include <fmt/ranges.h>
+
 #include "commands/criu.h"
 #include "commands/options.h"
 #include "commands/progress.h"
@@ -139,6 +141,9 @@ int restore_container(const Context& context, const RestoreOptions& o) {
   const RestorePlan plan = plan_restore(context, o);
   const std::string& id = plan.record.id;
   if (o.check) return tell_check(context, plan);
+  if (!plan.kept.empty())
+    context.out.warn(fmt::format("the image has fixed what '{}' has otherwise: {}; --check shows what",
+                                 *o.spec, fmt::join(plan.kept, ", ")));
   refuse_abbreviation(plan.driver, id);
   if (context.globals.dry_run) {
     if (!o.replace.value_or(false)) free_the_id(context, plan, false);
@@ -183,6 +188,14 @@ Action declare_restore(CLI::App& app) {
   app.add_option("--from", o->from, "checkpoint in the store: ID@latest, ID@TIMESTAMP")->type_name("NAME");
   app.add_option("-b,--bundle", o->bundle, "bundle to restore into (default: the one of the checkpoint)")
       ->type_name("DIR");
+  app.add_option("--spec", o->spec, "restore into the specification of a new container")
+      ->type_name("FILE|DIR");
+  app.add_option(
+         "--map-mount", o->map_mounts,
+         "another source: OLD=NEW, OLD a mount's destination or the beginning of its source; repeatable")
+      ->type_name("OLD=NEW")
+      ->allow_extra_args(false)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   app.add_option("--work-path,--work-dir", o->work_path, "directory for CRIU's logs")->type_name("DIR");
   add_switch(app, "-d,--detach", o->detach, "return when it runs again");
   declare_launch_options(app, *o, " (default: its log goes on)");

@@ -3,6 +3,7 @@
 
 #include "commands/criu.h"
 #include "commands/images.h"
+#include "commands/new_spec.h"
 #include "gpu/spec_gpus.h"
 #include "gpu/tools.h"
 #include "images/compressed_image.h"
@@ -71,34 +72,66 @@ Driver choose_driver(const Context& context, const Image& image) {
   return context.driver_for_new(kind, image.manifest ? std::optional(image.manifest->target) : std::nullopt);
 }
 
-/// The one kept with the image is that of this bundle as the runtime had it; of an archive, it is used when
-/// the user vouches for it, and then also when it is not known what bundle it was made from.
-bool may_use_kept_spec(const Manifest& m, const Record& record) {
-  if (!m.imported) return record.config_digest == m.config_digest;
-  return m.imported->spec_trusted && (m.config_digest.empty() || record.config_digest == m.config_digest);
+/// What the container ran with, as the checkpoint has it.
+std::optional<json> spec_then(const Image& image) {
+  const fs::path file = image.directory / "spec.dump";
+  const auto kept = image.manifest ? read_file(file) : std::nullopt;
+  if (!kept) return std::nullopt;
+  return parse_spec(*kept, file.string());
 }
 
-/// The configuration to restore with: what the container ran with, in the bundle that the user has (now).
-/// Another config.json than the one of the checkpoint restores "successfully" and wrongly (facts 2.4), so the
-/// host's check refuses it.
-json choose_spec(const RestoreOptions& o, const Image& image, RuntimeKind kind, Record& record) {
-  if (!o.bundle && image.manifest && image.manifest->bundle.empty())
-    throw Error(ErrorCode::usage,
-                fmt::format("'{}' was imported, and does not say which bundle is its container's",
-                            image.directory.string()))
-        .with_hint("name the bundle, with config.json and the root file system, with --bundle");
-  const std::string directory = o.bundle ? *o.bundle : image.manifest ? image.manifest->bundle : ".";
-  const Bundle bundle = read_bundle(directory);
-  record.bundle = bundle.directory.string();
+/// The user's configuration, and the directory or file that it is from.
+Bundle choose_bundle(const RestoreOptions& o, const Image& image) {
+  if (o.spec && o.bundle)
+    throw Error(ErrorCode::usage, "--spec and --bundle exclude each other")
+        .with_hint("--spec takes a bundle's directory too; its root file system is used");
+  if (o.spec) return read_bundle(*o.spec);
+  return read_bundle(o.bundle ? *o.bundle : image.manifest ? image.manifest->bundle : ".");
+}
+
+/// The configuration to restore with.
+struct ChosenSpec {
+  json spec;
+  std::string config;  ///< its path
+  std::vector<ResolvedMount> mounts;
+  std::vector<CheckedItem> changes;  ///< of a new container's specification
+};
+
+/// What the container ran with, in the bundle that the user has (now). Another config.json than the one of
+/// the checkpoint restores "successfully" and wrongly (facts 2.4), so the host's check refuses it, but for
+/// --spec.
+ChosenSpec choose_spec(const RestoreOptions& o, const Image& image, const RuntimeTable& table,
+                       Record& record) {
+  const Bundle bundle = choose_bundle(o, image);
+  record.bundle = bundle.place();
   record.config_digest = digest_of(bundle.text);
-  const std::string name = (bundle.directory / "config.json").string();
-  json spec = prepare_spec(parse_spec(bundle.text, name), bundle.directory, kind, {});
-  if (!image.manifest || !may_use_kept_spec(*image.manifest, record)) return spec;
-  const auto kept = read_file(image.directory / "spec.dump");
-  if (!kept) return spec;
-  json then = parse_spec(*kept, (image.directory / "spec.dump").string());
-  then["root"]["path"] = spec["root"]["path"];
-  return then;
+  const json now =
+      prepare_spec(parse_spec(bundle.text, bundle.config.string()), bundle.directory, table.kind, {});
+  ChosenSpec chosen{now, bundle.config.string(), {}, {}};
+  const std::optional<json> then = spec_then(image);
+  const bool is_new = o.spec && then;
+  if (is_new) {
+    chosen.spec = merge_specs(*then, now, table.uses_criu);
+    chosen.changes = compare_specs(*then, now);
+  } else if (then && record.config_digest == image.manifest->config_digest) {
+    chosen.spec = *then;
+    chosen.spec["root"]["path"] = now["root"]["path"];
+  }
+  const json& before = is_new ? *then : chosen.spec;
+  const std::vector<MountMap> maps = parse_mount_maps(o.map_mounts);
+  require_used(maps, before);
+  chosen.mounts =
+      resolve_mounts(before, is_new ? now : json(),
+                     image.manifest ? image.manifest->mounts : std::vector<MountFact>(), maps, this_host());
+  apply_mounts(chosen.spec, chosen.mounts);
+  return chosen;
+}
+
+std::vector<std::string> kept_by_image(const std::vector<CheckedItem>& changes) {
+  std::vector<std::string> kept;
+  for (const CheckedItem& one : changes)
+    if (one.verdict == CheckedItem::Verdict::differs) kept.push_back(one.item);
+  return kept;
 }
 
 /// By default the container's own log goes on, when it keeps its name.
@@ -197,13 +230,17 @@ RestorePlan plan_restore(const Context& context, const RestoreOptions& o) {
   const GpuImage gpu = chosen_gpu(o, image);
   require_cuda_tool(context, chosen, gpu);
   Record record = new_record(context, o, image, chosen);
-  json spec = choose_spec(o, image, chosen.target().kind, record);
+  ChosenSpec configuration = choose_spec(o, image, chosen.table(), record);
+  json& spec = configuration.spec;
   std::vector<CheckedItem> host = check_host({.image = image,
                                               .driver = chosen,
                                               .spec = spec,
-                                              .config = (fs::path(record.bundle) / "config.json").string(),
+                                              .mounts = configuration.mounts,
+                                              .new_spec = o.spec.has_value(),
+                                              .config = configuration.config,
                                               .config_digest = record.config_digest,
                                               .criu_version = criu});
+  host.insert(host.end(), configuration.changes.begin(), configuration.changes.end());
   const std::string device_map = gpu_item(o, gpu, host);
   if (!o.check) require_compatible(host, o.force.value_or(false));
   Driver driver = fitted_to_gpus(chosen, spec);
@@ -236,7 +273,8 @@ RestorePlan plan_restore(const Context& context, const RestoreOptions& o) {
           gpu,
           device_map,
           unpacked,
-          std::move(host)};
+          std::move(host),
+          kept_by_image(configuration.changes)};
 }
 
 }  // namespace ckpt

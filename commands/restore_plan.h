@@ -16,8 +16,8 @@
 namespace ckpt {
 
 struct RestoreOptions : LaunchOptions {
-  std::optional<std::string> image_path, from, bundle, work_path;
-  std::vector<std::string> gpu_map;
+  std::optional<std::string> image_path, from, bundle, spec, work_path;
+  std::vector<std::string> gpu_map, map_mounts;
   CudaOptions cuda;
   std::optional<bool> replace, force, verify_image, no_verify;
   std::optional<std::string> probe;
@@ -40,6 +40,7 @@ struct RestorePlan {
   std::string device_map;
   std::filesystem::path unpacked;  ///< where a compressed image is unpacked to; empty: it is not compressed
   std::vector<CheckedItem> host;   ///< what this host has against what the image was made with
+  std::vector<std::string> kept;   ///< what a new specification changed and the image has fixed
 };
 
 /// Of CRIU's files of the image and its pre-dumps, as they are in `directory`, unpacked. Throws

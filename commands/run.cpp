@@ -28,7 +28,7 @@ struct RunOptions : LaunchOptions {
 Record new_record(const Context& context, const RunOptions& o, const Target& target, const Bundle& bundle,
                   bool terminal) {
   Record record = launch_record(context, o, target);
-  record.bundle = bundle.directory.string();
+  record.bundle = bundle.place();
   record.config_digest = digest_of(bundle.text);
   record.terminal = terminal;
   record.stdio_pipes = !terminal;

@@ -91,15 +91,15 @@ void check_types(const json& spec) {
 
 }  // namespace
 
-Bundle read_bundle(const fs::path& directory) {
-  const fs::path whole = absolute_path(directory);
-  auto text = read_file(whole / "config.json");
+Bundle read_bundle(const fs::path& place) {
+  const fs::path whole = absolute_path(place);
+  const fs::path config = kind_of_path(whole) == "file" ? whole : whole / "config.json";
+  auto text = read_file(config);
   if (!text)
-    throw Error(ErrorCode::not_found,
-                fmt::format("cannot read '{}': {}", (whole / "config.json").string(), errno_text(errno)))
+    throw Error(ErrorCode::not_found, fmt::format("cannot read '{}': {}", config.string(), errno_text(errno)))
         .with_hint(
             "a bundle is a directory with config.json and the root file system; name it with --bundle");
-  return {whole, std::move(*text)};
+  return {config.parent_path(), std::move(*text), config};
 }
 
 std::string digest_of(std::string_view text) {

@@ -15,9 +15,12 @@ namespace ckpt {
 struct Bundle {
   std::filesystem::path directory;  ///< absolute
   std::string text;                 ///< config.json, byte for byte
+  std::filesystem::path config;     ///< its path
+  /// What finds it again: the directory, or the file when that has another name.
+  std::string place() const { return (config.filename() == "config.json" ? directory : config).string(); }
 };
-/// Throws Error(not_found) without a config.json.
-Bundle read_bundle(const std::filesystem::path& directory);
+/// Throws Error(not_found) without a config.json. `place` may be a file that is one, under any name.
+Bundle read_bundle(const std::filesystem::path& place);
 
 /// XXH3-128 of the text, 32 hexadecimal digits.
 std::string digest_of(std::string_view text);

@@ -57,23 +57,33 @@ TEST_CASE("another kernel is told, an older one as such") {
 }
 
 TEST_CASE("bind mounts need sources of the same kind") {
-  const TempDir dir;
-  fs::create_directory(dir / "d");
-  dir.file("f");
-  Manifest m;
-  m.mounts = {{.destination = "/d", .type = "bind", .source = "/was", .kind = "dir", .propagation = {}},
-              {.destination = "/f", .type = "bind", .source = "/was", .kind = "file", .propagation = {}}};
-  const auto right = check_mounts(m, spec_with("/", {bind("/d", dir / "d"), bind("/f", dir / "f")}));
-  REQUIRE(right.size() == 2);
-  CHECK(right[0].verdict == Verdict::same);
-  CHECK(right[1].verdict == Verdict::same);
-  const auto swapped = check_mounts(m, spec_with("/", {bind("/d", dir / "f"), bind("/f", dir / "gone")}));
-  CHECK(swapped[0].reason == fmt::format("the source '{}' of the bind mount at '/d' is a file, it was a dir",
-                                         (dir / "f").string()));
-  CHECK(swapped[1].reason ==
-        fmt::format("the source '{}' of the bind mount at '/f' does not exist", (dir / "gone").string()));
-  CHECK_FALSE(swapped[0].forced);
-  CHECK(check_mounts({}, spec_with("/", json::array({bind("/x", dir / "f")})))[0].verdict == Verdict::same);
+  const HostFiles files = {.kind =
+                               [](const std::string& path) {
+                                 return path == "/gone" ? "" : path.substr(1, 4) == "file" ? "file" : "dir";
+                               },
+                           .names = {}};
+  const auto check = [&](const ResolvedMount& mount) { return check_mounts({mount}, files)[0]; };
+  const CheckedItem right = check({"/d", "/was", "/dir", "dir", "by --map-mount", ""});
+  CHECK(right.verdict == Verdict::same);
+  CHECK(right.item == "mount /d");
+  CHECK(right.image == "dir /was");
+  CHECK(right.host == "dir /dir");
+  CHECK(to_rows({right})[0][3] == "ok: by --map-mount");
+  CHECK(to_json({right})[0]["how"] == "by --map-mount");
+  CHECK(check({"/d", "/was", "/file", "dir", "", ""}).reason ==
+        "the source '/file' of the bind mount at '/d' is a file, it was a dir");
+  const CheckedItem gone = check({"/d", "/was", "/gone", "dir", "", ""});
+  CHECK(gone.reason == "the source '/gone' of the bind mount at '/d' does not exist");
+  CHECK(gone.host == "");
+  CHECK_FALSE(gone.forced);
+  CHECK(check({"/x", "/was", "/file", "", "", ""}).verdict == Verdict::same);
+  const CheckedItem unresolved = check({"/d", "/was", "", "dir", "", "why"});
+  CHECK(unresolved.verdict == Verdict::fails);
+  CHECK(unresolved.reason == "no source for the bind mount at '/d': why");
+  CHECK(unresolved.hint == "name one with --map-mount /d=NEW");
+  const CheckedItem kept = check({"/d", "/dir", "/dir", "dir", "", "as it was"});
+  CHECK(kept.verdict == Verdict::differs);
+  CHECK(kept.reason == "as it was");
 }
 
 TEST_CASE("open files need their sizes, wherever their mount comes from") {
