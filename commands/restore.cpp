@@ -15,6 +15,7 @@
 #include "runtimes/json.h"
 #include "runtimes/program.h"
 #include "runtimes/roots.h"
+#include "runtimes/uts.h"
 
 namespace ckpt {
 namespace {
@@ -88,6 +89,11 @@ void prepare_files(const RestorePlan& plan) {
   write_criu_config(plan.files.home / "criu.conf", plan.delivery);
 }
 
+void name_attached(const RestorePlan& plan) {
+  if (plan.hostname.empty()) return;
+  if (const auto state = plan.driver.state(plan.record.id)) set_hostname_of(state->pid, plan.hostname);
+}
+
 int restore_detached(const Context& context, const RestoreOptions& o, const RestorePlan& plan,
                      Clock::time_point begin, std::unique_ptr<ScopedTree> unpacked) {
   const Launch launch = launch_of(context, plan);
@@ -100,6 +106,7 @@ int restore_detached(const Context& context, const RestoreOptions& o, const Rest
   }();
   const double runtime = std::chrono::duration<double>(Clock::now() - launching).count();
   unpacked.reset();
+  if (!plan.hostname.empty()) set_hostname_of(pid, plan.hostname);
   if (!o.no_verify) verify_restored(context, plan);
   const auto thawing = Clock::now();
   const std::vector<CudaStep> steps = bring_gpu_back(context, plan);
@@ -168,6 +175,7 @@ int restore_container(const Context& context, const RestoreOptions& o) {
       return run_to_its_end(context, plan.driver, plan.record, launch_of(context, plan), o.pid_file,
                             std::move(lock), [&] {
                               unpacked.reset();
+                              name_attached(plan);
                               bring_gpu_back(context, plan);
                               if (o.probe) probe_restored(plan, *o.probe, o.probe_timeout);
                             });
@@ -196,12 +204,17 @@ Action declare_restore(CLI::App& app) {
       ->type_name("OLD=NEW")
       ->allow_extra_args(false)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  app.add_option("--hostname", o->hostname, "another hostname, when it runs again")
+      ->type_name("NAME")
+      ->check(CLI::Validator([](std::string& name) { return no_hostname(name); }, "NAME"));
   app.add_option("--work-path,--work-dir", o->work_path, "directory for CRIU's logs")->type_name("DIR");
   add_switch(app, "-d,--detach", o->detach, "return when it runs again");
   declare_launch_options(app, *o, " (default: its log goes on)");
   add_switch(app, "--tcp-established,--allow-open-tcp", o->opts.allow_open_tcp,
              "restore established TCP connections");
   add_switch(app, "--tcp-close", o->opts.tcp_close, "restore TCP sockets closed");
+  app.add_option("--tcp", o->tcp, "what becomes of TCP connections (default: as the checkpoint did)")
+      ->check(one_of({"keep", "close", "auto"}));
   add_switch(app, "--link-remap", o->opts.link_remap, "the image has deleted files that had another name");
   add_switch(app, "--file-locks", o->opts.file_locks, "restore file locks");
   add_switch(app, "--ext-unix-sk", o->opts.ext_unix_sk, "the image has unix sockets connected outside");
@@ -227,7 +240,7 @@ Action declare_restore(CLI::App& app) {
          "for how long (default: 30s)")
       ->check(duration());
   add_switch(app, "--force", o->force, "restore although config.json, processor or open files are others");
-  for (const char* name : {"--tcp-established", "--tcp-close", "--link-remap", "--file-locks",
+  for (const char* name : {"--tcp", "--tcp-established", "--tcp-close", "--link-remap", "--file-locks",
                            "--ext-unix-sk", "--shell-job", "--manage-cgroups-mode"})
     app.get_option(name)->group("CRIU");
   for (const char* name : {"--cuda", "--gpu-map"}) app.get_option(name)->group("GPU");

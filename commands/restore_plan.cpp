@@ -1,6 +1,7 @@
 // Deciding whether and how an image is restored.
 #include "commands/restore_plan.h"
 
+#include "commands/connections.h"
 #include "commands/criu.h"
 #include "commands/images.h"
 #include "commands/new_spec.h"
@@ -95,6 +96,7 @@ struct ChosenSpec {
   std::string config;  ///< its path
   std::vector<ResolvedMount> mounts;
   std::vector<CheckedItem> changes;  ///< of a new container's specification
+  std::string hostname;              ///< the new specification's, if it is another
 };
 
 /// What the container ran with, in the bundle that the user has (now). Another config.json than the one of
@@ -107,12 +109,13 @@ ChosenSpec choose_spec(const RestoreOptions& o, const Image& image, const Runtim
   record.config_digest = digest_of(bundle.text);
   const json now =
       prepare_spec(parse_spec(bundle.text, bundle.config.string()), bundle.directory, table.kind, {});
-  ChosenSpec chosen{now, bundle.config.string(), {}, {}};
+  ChosenSpec chosen{now, bundle.config.string(), {}, {}, {}};
   const std::optional<json> then = spec_then(image);
   const bool is_new = o.spec && then;
   if (is_new) {
     chosen.spec = merge_specs(*then, now, table.uses_criu);
     chosen.changes = compare_specs(*then, now);
+    if (now.value("hostname", "") != then->value("hostname", "")) chosen.hostname = now.value("hostname", "");
   } else if (then && record.config_digest == image.manifest->config_digest) {
     chosen.spec = *then;
     chosen.spec["root"]["path"] = now["root"]["path"];
@@ -150,6 +153,8 @@ Record new_record(const Context& context, RestoreOptions o, const Image& image, 
 /// What the checkpoint was made with, overridden by what the user says now.
 RestoreOpts replayed(const RestoreOptions& o, const Image& image) {
   RestoreOpts opts = o.opts;
+  if (o.tcp && (opts.allow_open_tcp || opts.tcp_close))
+    throw Error(ErrorCode::usage, "--tcp excludes --tcp-established and --tcp-close");
   if (!image.manifest) return opts;
   const CheckpointOpts& then = image.manifest->options;
   const auto replay = [](auto& now, const auto& before) {
@@ -163,6 +168,48 @@ RestoreOpts replayed(const RestoreOptions& o, const Image& image) {
   replay(opts.manage_cgroups, then.manage_cgroups);
   replay(opts.ghost_limit, then.ghost_limit);
   return opts;
+}
+
+/// The connections of the image, as `opts` will treat them, and as an item of the check.
+void choose_connections(const RestoreOptions& o, const Image& image, const json& spec, RestoreOpts& opts,
+                        std::vector<CheckedItem>& host) {
+  const auto connections = open_connections(image_sockets(image.runtime_images()));
+  const auto network = [](const std::map<std::string, std::string>& all) {
+    const auto found = all.find("network");
+    return found == all.end() ? "" : found->second;
+  };
+  const bool moved = image.manifest && network(image.manifest->namespaces) != network(spec_namespaces(spec));
+  if (o.tcp) choose_tcp(*o.tcp, connections, moved, opts);
+  if (const auto item = check_connections(connections, opts)) host.push_back(*item);
+}
+
+/// CRIU's processes get the name that their UTS namespace had; another can be given when they run.
+bool may_be_named(const Driver& driver, const json& spec) {
+  const auto namespaces = spec_namespaces(spec);
+  const auto uts = namespaces.find("uts");
+  return driver.table().shares_host_kernel && uts != namespaces.end() && uts->second.empty();
+}
+
+/// What the user says, else what the new specification changed. Throws Error(unsupported) where the runtime
+/// cannot do what the user wants.
+std::string choose_hostname(const RestoreOptions& o, const Driver& driver, ChosenSpec& chosen) {
+  const std::string wanted = o.hostname.value_or(chosen.hostname);
+  if (wanted.empty() || may_be_named(driver, chosen.spec)) return wanted;
+  if (!o.hostname) {
+    chosen.changes.push_back({.item = "hostname",
+                              .image = chosen.spec.value("hostname", ""),
+                              .host = wanted,
+                              .verdict = CheckedItem::Verdict::differs,
+                              .reason = "the image has fixed it"});
+    return "";
+  }
+  throw Error(
+      ErrorCode::unsupported,
+      driver.table().shares_host_kernel
+          ? "--hostname: the container has no uts namespace of its own, its name is another's too"
+          : fmt::format("--hostname: {} keeps the name of the image in its sandbox", driver.table().name))
+      .with_runtime(std::string(driver.table().name))
+      .with_hint("leave --hostname out");
 }
 
 /// As it was frozen, unless the user says otherwise.
@@ -240,8 +287,15 @@ RestorePlan plan_restore(const Context& context, const RestoreOptions& o) {
                                               .config = configuration.config,
                                               .config_digest = record.config_digest,
                                               .criu_version = criu});
+  const std::string hostname = choose_hostname(o, chosen, configuration);
+  if (!hostname.empty()) spec["hostname"] = hostname;
   host.insert(host.end(), configuration.changes.begin(), configuration.changes.end());
   const std::string device_map = gpu_item(o, gpu, host);
+  RestoreOpts opts = replayed(o, image);
+  if (chosen.table().uses_criu)
+    choose_connections(o, image, spec, opts, host);
+  else if (o.tcp)
+    choose_tcp(*o.tcp, {}, false, opts);
   if (!o.check) require_compatible(host, o.force.value_or(false));
   Driver driver = fitted_to_gpus(chosen, spec);
   record.target = driver.target();
@@ -251,7 +305,6 @@ RestorePlan plan_restore(const Context& context, const RestoreOptions& o) {
   record.terminal = wants_terminal(spec);
   record.stdio_pipes = !record.terminal;
   LaunchFiles files = launch_files(context, record, o.console_socket);
-  RestoreOpts opts = replayed(o, image);
   const fs::path work_dir = o.work_path ? absolute_path(*o.work_path) : files.home / "work";
   const fs::path unpacked = is_compressed(image) ? unpacking_place(context.globals.store) : fs::path();
   opts.image_path = (unpacked.empty() ? image.runtime_images() : unpacked / image.manifest->images).string();
@@ -274,7 +327,8 @@ RestorePlan plan_restore(const Context& context, const RestoreOptions& o) {
           device_map,
           unpacked,
           std::move(host),
-          kept_by_image(configuration.changes)};
+          kept_by_image(configuration.changes),
+          hostname};
 }
 
 }  // namespace ckpt

@@ -16,7 +16,7 @@
 namespace ckpt {
 
 struct RestoreOptions : LaunchOptions {
-  std::optional<std::string> image_path, from, bundle, spec, work_path;
+  std::optional<std::string> image_path, from, bundle, spec, work_path, hostname, tcp;
   std::vector<std::string> gpu_map, map_mounts;
   CudaOptions cuda;
   std::optional<bool> replace, force, verify_image, no_verify;
@@ -41,6 +41,7 @@ struct RestorePlan {
   std::filesystem::path unpacked;  ///< where a compressed image is unpacked to; empty: it is not compressed
   std::vector<CheckedItem> host;   ///< what this host has against what the image was made with
   std::vector<std::string> kept;   ///< what a new specification changed and the image has fixed
+  std::string hostname;            ///< to be given when it runs; empty: the image's
 };
 
 /// Of CRIU's files of the image and its pre-dumps, as they are in `directory`, unpacked. Throws

@@ -150,3 +150,55 @@ how() { jq -r --arg item "mount $1" '.items[] | select(.item == $item) | .how' "
   ends_with 0 ckpt restore -d "$ID"
   goes_on_from "$at"
 }
+
+@test "a hostname of its own" {
+  local at name
+  counter
+  ckpt checkpoint "$ID"
+  at=$(count)
+  if [[ $KIND == runsc ]]; then
+    ends_with 3 ckpt restore -d --hostname other "$ID"
+    says 'keeps the name of the image'
+    return
+  fi
+  ends_with 2 ckpt restore -d --hostname no_name "$ID"
+  ends_with 0 ckpt restore -d --hostname other "$ID"
+  goes_on_from "$at"
+  [[ $(ckpt exec "$ID" -- /bin/busybox hostname </dev/null) == other && $(hostname) != other ]]
+  ckpt checkpoint "$ID"
+  ckpt restore -d "$ID"
+  [[ $(ckpt exec "$ID" -- /bin/busybox hostname </dev/null) == other ]]
+  ckpt checkpoint "$ID"
+  edit '.hostname = "third"'
+  ckpt restore -d --spec "$BUNDLE" "$ID"
+  [[ $(ckpt exec "$ID" -- /bin/busybox hostname </dev/null) == third ]]
+  counts_on
+}
+
+# connected [NETNS]: a container with a connection inside, in a network namespace that is there before
+connected() {
+  COUNT=$DATA/count
+  bundle bundle /bin/payload tcp /data/count
+  make_netns
+  edit --arg path "/run/netns/$NETNS" '(.linux.namespaces[] | select(.type == "network")) |= {type: "network", path: $path}'
+  launch "$ID"
+  await '(($(count) > 5))'
+}
+
+@test "connections are told, kept, and closed; a specification's network namespace is joined" {
+  local at
+  [[ $KIND != runsc ]] || skip "gVisor restores the connections inside and resets those to other hosts"
+  connected
+  ckpt checkpoint --tcp-established "$ID"
+  at=$(count)
+  ends_with 0 ckpt --json restore --check --tcp close "$ID"
+  [[ $(jq -r '.items[] | select(.item == "connections") | .host + " " + .reason' "$T/out") == closed*127.0.0.1* ]]
+  ends_with 2 ckpt restore -d --tcp keep --tcp-close "$ID"
+  ip netns add "$NETNS-2"
+  ip -n "$NETNS-2" link set lo up
+  edit --arg path "/run/netns/$NETNS-2" '(.linux.namespaces[] | select(.type == "network")).path = $path'
+  ends_with 0 ckpt restore -d --tcp auto --spec "$BUNDLE" "$ID" || { ip netns delete "$NETNS-2" && false; }
+  ip netns delete "$NETNS-2"
+  goes_on_from "$at"
+  counts_on
+}
