@@ -142,12 +142,14 @@ std::vector<ResolvedMount> resolve_mounts(const json& then, const json& now,
   return resolved;
 }
 
-void require_used(const std::vector<MountMap>& maps, const json& then) {
+void require_used(const std::vector<MountMap>& maps, const json& then,
+                  const std::vector<std::string>& others) {
   const std::vector<SpecMount> mounts = spec_mounts(then);
   std::vector<std::string> known;
   for (const BindMount& mount : bind_mounts(then))
     known.push_back(fmt::format("'{}' from '{}'", mount.destination, mount.source));
   for (const MountMap& map : maps) {
+    if (std::find(others.begin(), others.end(), map.from) != others.end()) continue;
     const SpecMount* at = mount_at(mounts, map.from);
     if (at != nullptr && !at->bind)
       throw Error(

@@ -34,7 +34,9 @@ std::vector<ResolvedMount> resolve_mounts(const nlohmann::json& then, const nloh
                                           const std::vector<MountFact>& facts,
                                           const std::vector<MountMap>& maps, const HostFiles& files);
 /// Throws Error(usage) for one that fits none of the mounts, with a list of what there is.
-void require_used(const std::vector<MountMap>& maps, const nlohmann::json& then);
+/// `others` are mountpoints that it may name besides.
+void require_used(const std::vector<MountMap>& maps, const nlohmann::json& then,
+                  const std::vector<std::string>& others = {});
 /// Their sources into our copy of the specification.
 void apply_mounts(nlohmann::json& spec, const std::vector<ResolvedMount>& mounts);
 

@@ -3,6 +3,7 @@
 
 #include "commands/connections.h"
 #include "commands/criu.h"
+#include "commands/external_mounts.h"
 #include "commands/images.h"
 #include "commands/new_spec.h"
 #include "gpu/spec_gpus.h"
@@ -95,8 +96,9 @@ struct ChosenSpec {
   json spec;
   std::string config;  ///< its path
   std::vector<ResolvedMount> mounts;
-  std::vector<CheckedItem> changes;  ///< of a new container's specification
-  std::string hostname;              ///< the new specification's, if it is another
+  std::vector<CheckedItem> changes;     ///< of a new container's specification
+  std::string hostname;                 ///< the new specification's, if it is another
+  std::vector<ExternalMount> external;  ///< mounts of the image that the runtime does not give
 };
 
 /// What the container ran with, in the bundle that the user has (now). Another config.json than the one of
@@ -109,7 +111,7 @@ ChosenSpec choose_spec(const RestoreOptions& o, const Image& image, const Runtim
   record.config_digest = digest_of(bundle.text);
   const json now =
       prepare_spec(parse_spec(bundle.text, bundle.config.string()), bundle.directory, table.kind, {});
-  ChosenSpec chosen{now, bundle.config.string(), {}, {}, {}};
+  ChosenSpec chosen{now, bundle.config.string(), {}, {}, {}, {}};
   const std::optional<json> then = spec_then(image);
   const bool is_new = o.spec && then;
   if (is_new) {
@@ -122,7 +124,12 @@ ChosenSpec choose_spec(const RestoreOptions& o, const Image& image, const Runtim
   }
   const json& before = is_new ? *then : chosen.spec;
   const std::vector<MountMap> maps = parse_mount_maps(o.map_mounts);
-  require_used(maps, before);
+  if (table.uses_criu)
+    chosen.external =
+        left_to_criu(image_mounts(image.runtime_images()), chosen.spec, record.target.root, maps);
+  std::vector<std::string> others;
+  for (const ExternalMount& mount : chosen.external) others.push_back(mount.mountpoint);
+  require_used(maps, before, others);
   chosen.mounts =
       resolve_mounts(before, is_new ? now : json(),
                      image.manifest ? image.manifest->mounts : std::vector<MountFact>(), maps, this_host());
@@ -287,6 +294,7 @@ RestorePlan plan_restore(const Context& context, const RestoreOptions& o) {
                                               .config = configuration.config,
                                               .config_digest = record.config_digest,
                                               .criu_version = criu});
+  for (CheckedItem& item : check_external(configuration.external)) host.push_back(std::move(item));
   const std::string hostname = choose_hostname(o, chosen, configuration);
   if (!hostname.empty()) spec["hostname"] = hostname;
   host.insert(host.end(), configuration.changes.begin(), configuration.changes.end());
@@ -314,6 +322,8 @@ RestorePlan plan_restore(const Context& context, const RestoreOptions& o) {
   opts.detach = true;
   if (!files.console_socket.empty()) opts.console_socket = files.console_socket;
   Delivery delivery = restore_delivery(driver.dialect("restore"), opts, record.id);
+  for (std::string& line : external_lines(configuration.external))
+    delivery.criu_config.push_back(std::move(line));
   return {std::move(image),
           std::move(driver),
           std::move(record),

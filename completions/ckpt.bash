@@ -8,7 +8,7 @@ _ckpt_options() {
   case $1 in
     run) kind='= -b --bundle -d --detach --pid-file --log-path --console-socket --device --cdi-spec-dir --overlay' ;;
     checkpoint) kind='= --image-path --work-path --work-dir --leave-running --tcp-established --allow-open-tcp --skip-in-flight --tcp-skip-in-flight --link-remap --file-locks --ext-unix-sk --shell-job --manage-cgroups-mode --compression --pre-copy --cuda --cuda-timeout --keep-last --keep-within --max-bytes --min-free --if-busy --if-not-running --retries --splay --metrics-file --check --explain-flags' ;;
-    restore) kind='= --image-path --from -b --bundle --work-path --work-dir -d --detach --pid-file --log-path --console-socket --tcp-established --allow-open-tcp --tcp-close --link-remap --file-locks --ext-unix-sk --shell-job --manage-cgroups-mode --cuda --gpu-map --replace --verify-image --check --verify --no-verify --probe --probe-timeout --force' ;;
+    restore) kind='= --image-path --from -b --bundle --spec --map-mount --hostname --work-path --work-dir -d --detach --pid-file --log-path --console-socket --tcp-established --allow-open-tcp --tcp-close --tcp --link-remap --file-locks --ext-unix-sk --shell-job --manage-cgroups-mode --cuda --gpu-map --replace --verify-image --check --verify --no-verify --probe --probe-timeout --force' ;;
     list) kind='= -a --all' ;;
     images) kind='= --keep-last --keep-within --max-bytes --min-free --off -f --force --html --archive --compression --id --trust-spec' ;;
     state) kind='= ' ;;
@@ -69,10 +69,14 @@ _ckpt_kind() {
     'restore --image-path') kind='directory' ;;
     'restore --from') kind='images' ;;
     'restore -b' | 'restore --bundle') kind='directory' ;;
+    'restore --spec') kind='any' ;;
+    'restore --map-mount') kind='any' ;;
+    'restore --hostname') kind='any' ;;
     'restore --work-path' | 'restore --work-dir') kind='directory' ;;
     'restore --pid-file') kind='file' ;;
     'restore --log-path') kind='file' ;;
     'restore --console-socket') kind='file' ;;
+    'restore --tcp') kind='= keep close auto' ;;
     'restore --manage-cgroups-mode') kind='= soft full strict ignore' ;;
     'restore --cuda') kind='= auto native plugin manual off' ;;
     'restore --gpu-map') kind='any' ;;

@@ -19,7 +19,7 @@ function __ckpt_read
                 return
             case '--*=*'
                 __ckpt_note $token
-            case --archive --bundle --cdi-spec-dir --compression --config --console-socket --container --cuda --cuda-checkpoint --cuda-timeout --device --from --gpu-map --html --id --if-busy --if-not-running --image-path --keep-last --keep-within --log --log-format --log-path --manage-cgroups-mode --max-bytes --metrics-file --min-free --pid-file --platform --probe --probe-timeout --progress-fd --retries --root --runtime --runtime-arg --runtime-path --spec --splay --store --timeout --work-dir --work-path -b
+            case --bundle --cdi-spec-dir --compression --config --console-socket --container --cuda --cuda-checkpoint --cuda-timeout --device --from --gpu-map --hostname --html --if-busy --if-not-running --image-path --keep-last --keep-within --log --log-format --log-path --manage-cgroups-mode --map-mount --max-bytes --metrics-file --min-free --pid-file --platform --probe --probe-timeout --progress-fd --retries --root --runtime --runtime-arg --runtime-path --spec --splay --store --tcp --timeout --work-dir --work-path -b
                 set pending $token
             case '-*'
             case '*'
@@ -126,6 +126,9 @@ complete -c ckpt -n __ckpt_no_verb -a restore -d 'bring a container back from a 
 complete -c ckpt -n '__ckpt_at restore' -l image-path -x -a '(__fish_complete_directories)' -d 'directory with the images'
 complete -c ckpt -n '__ckpt_at restore' -l from -x -a '(__ckpt_live images)' -d 'checkpoint in the store: ID@latest, ID@TIMESTAMP'
 complete -c ckpt -n '__ckpt_at restore' -s b -l bundle -x -a '(__fish_complete_directories)' -d 'bundle to restore into (default: the one of the checkpoint)'
+complete -c ckpt -n '__ckpt_at restore' -l spec -x -d 'restore into the specification of a new container'
+complete -c ckpt -n '__ckpt_at restore' -l map-mount -x -d 'another source: OLD=NEW, OLD a mount\'s destination or the beginning of its source; repeatable'
+complete -c ckpt -n '__ckpt_at restore' -l hostname -x -d 'another hostname, when it runs again'
 complete -c ckpt -n '__ckpt_at restore' -l work-path -l work-dir -x -a '(__fish_complete_directories)' -d 'directory for CRIU\'s logs'
 complete -c ckpt -n '__ckpt_at restore' -s d -l detach -d 'return when it runs again'
 complete -c ckpt -n '__ckpt_at restore' -l pid-file -r -F -d 'file to write the container\'s pid to'
@@ -133,6 +136,7 @@ complete -c ckpt -n '__ckpt_at restore' -l log-path -r -F -d 'file for the conta
 complete -c ckpt -n '__ckpt_at restore' -l console-socket -r -F -d 'unix socket that receives the terminal'
 complete -c ckpt -n '__ckpt_at restore' -l tcp-established -l allow-open-tcp -d 'restore established TCP connections'
 complete -c ckpt -n '__ckpt_at restore' -l tcp-close -d 'restore TCP sockets closed'
+complete -c ckpt -n '__ckpt_at restore' -l tcp -x -a 'keep close auto' -d 'what becomes of TCP connections (default: as the checkpoint did)'
 complete -c ckpt -n '__ckpt_at restore' -l link-remap -d 'the image has deleted files that had another name'
 complete -c ckpt -n '__ckpt_at restore' -l file-locks -d 'restore file locks'
 complete -c ckpt -n '__ckpt_at restore' -l ext-unix-sk -d 'the image has unix sockets connected outside'
@@ -161,11 +165,7 @@ complete -c ckpt -n '__ckpt_at images' -l min-free -x -d 'remove the oldest unti
 complete -c ckpt -n '__ckpt_at images' -l off -d 'with pin: unpin'
 complete -c ckpt -n '__ckpt_at images' -s f -l force -d 'with remove: also a pinned one'
 complete -c ckpt -n '__ckpt_at images' -l html -r -F -d 'with inspect: write a page of it to FILE, - for stdout'
-complete -c ckpt -n '__ckpt_at images' -l archive -r -F -d 'with export: the archive to write, - for stdout'
-complete -c ckpt -n '__ckpt_at images' -l compression -x -a 'none zstd' -d 'with export: zstd:LEVEL with a level of 1 to 19 (default: by the archive\'s name, else zstd)'
-complete -c ckpt -n '__ckpt_at images' -l id -x -d 'with import: the container\'s id (default: the archive\'s)'
-complete -c ckpt -n '__ckpt_at images' -l trust-spec -d 'with import: its configuration may be used, with mounts, devices and hooks'
-complete -c ckpt -n '__ckpt_at images 1' -a 'list inspect verify pin remove prune export import'
+complete -c ckpt -n '__ckpt_at images 1' -a 'list inspect verify pin remove prune'
 complete -c ckpt -n '__ckpt_at images 2 more' -a '(__ckpt_live names)'
 
 complete -c ckpt -n __ckpt_no_verb -a state -d 'one container, as JSON'

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 
+#include "images/compression.h"
 #include "images/criu_entries.h"
 #include "runtimes/fs.h"
 
@@ -205,7 +206,8 @@ std::vector<ImageMount> image_mounts(const fs::path& images) {
   std::vector<ImageMount> mounts;
   std::vector<fs::path> files;
   for (const fs::directory_entry& entry : fs::directory_iterator(images))
-    if (entry.path().filename().string().starts_with("mountpoints-")) files.push_back(entry.path());
+    if (entry.path().filename().string().starts_with("mountpoints-"))
+      files.emplace_back(without_packed_suffix(entry.path().string()));
   std::sort(files.begin(), files.end());
   for (const fs::path& file : files)
     each_entry(file, [&](Message entry) { mounts.push_back(to_mount(entry)); });
