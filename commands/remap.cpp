@@ -25,11 +25,12 @@ bool is_below(const std::string& path, const std::string& directory) {
   return path == directory || directory == "/" || path.starts_with(directory + "/");
 }
 
+/// The last one hides others.
 const SpecMount* mount_at(const std::vector<SpecMount>& mounts, const std::string& destination) {
-  const auto found = std::find_if(mounts.begin(), mounts.end(), [&](const SpecMount& one) {
+  const auto found = std::find_if(mounts.rbegin(), mounts.rend(), [&](const SpecMount& one) {
     return without_slash(one.destination) == without_slash(destination);
   });
-  return found == mounts.end() ? nullptr : &*found;
+  return found == mounts.rend() ? nullptr : &*found;
 }
 
 std::string mapped_source(const MountMap& map, const std::string& source) {

@@ -34,10 +34,11 @@ of_pod() {
     --arg volume "$VOLUME" --arg account "$ACCOUNT" --arg id "$BOX_ID" '
     def bind($at; $from): {destination: $at, type: "bind", source: $from, options: ["rbind", "rprivate", "rw"]};
     .annotations = {"io.kubernetes.cri.sandbox-id": $id}
-    | .mounts = [.mounts[] | select(.destination | IN("/data", "/dev/shm") | not)] + [bind("/data"; $data),
-      bind("/etc/hosts"; $pod + "/etc-hosts"), bind("/dev/termination-log"; $log), bind($account; $volume),
-      bind("/cache"; $pod + "/volumes/kubernetes.io~empty-dir/cache"), bind("/etc/hostname"; $box + "/hostname"),
-      bind("/etc/resolv.conf"; $box + "/resolv.conf"), bind("/dev/shm"; $shm)]'
+    | [bind("/data"; $data), bind("/etc/hosts"; $pod + "/etc-hosts"), bind("/dev/termination-log"; $log),
+      bind($account; $volume), bind("/cache"; $pod + "/volumes/kubernetes.io~empty-dir/cache"),
+      bind("/etc/hostname"; $box + "/hostname"), bind("/etc/resolv.conf"; $box + "/resolv.conf"),
+      bind("/dev/shm"; $shm)] as $pods
+    | .mounts |= map(select(.destination | IN($pods[].destination) | not)) + $pods'
 }
 
 without() { edit --argjson those "$(json_list "$@")" '.mounts |= [.[] | select(.destination | IN($those[]) | not)]'; }
@@ -81,7 +82,7 @@ how() { jq -r --arg item "mount $1" '.items[] | select(.item == $item) | .how' "
   ckpt checkpoint "$ID"
   at=$(count)
   move second b
-  without /dev/termination-log /etc/resolv.conf /dev/shm "$ACCOUNT"
+  without /dev/termination-log /etc/resolv.conf "$ACCOUNT"
   edit '.process.args += ["more"]'
   [[ ! -e $T/first ]]
   ends_with 0 ckpt --json restore --check --spec "$BUNDLE" "$ID"
