@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # A container moves between hosts and pods, where everything that it mounts is elsewhere. Two hosts are two directories
 # here; what was left behind is deleted.
-# shellcheck disable=SC2016,SC2030,SC2031,SC2034,SC2154 # jq programs; variables of helpers.bash and of each test
+# shellcheck disable=SC2016,SC2030,SC2031,SC2034,SC2153,SC2154 # jq programs; variables of helpers.bash and of each test
 
 load helpers
 
@@ -201,5 +201,53 @@ connected() {
   ends_with 0 ckpt restore -d --tcp auto --spec "$BUNDLE" "$ID" || { ip netns delete "$NETNS-2" && false; }
   ip netns delete "$NETNS-2"
   goes_on_from "$at"
+  counts_on
+}
+
+# sandbox: $PAUSE, a process that holds namespaces as a pod's sandbox does
+sandbox() {
+  unshare --uts --ipc --net sleep 1000 </dev/null >/dev/null 2>&1 3>&- &
+  PAUSE=$!
+  BACKGROUND+=("$PAUSE")
+  await "[[ \$(readlink /proc/$PAUSE/ns/net) != $(readlink /proc/self/ns/net) && \$(cat /proc/$PAUSE/comm) == sleep ]]"
+}
+
+# in_sandbox: $BUNDLE's namespaces are those of $PAUSE
+in_sandbox() {
+  edit --arg proc "/proc/$PAUSE/ns" 'del(.hostname) | .linux.namespaces |= map(
+    if .type == "uts" or .type == "ipc" then .path = "\($proc)/\(.type)" elif .type == "network" then .path = $proc + "/net" else . end)'
+}
+
+@test "from one sandbox's namespaces into another's" {
+  local at
+  sandbox
+  bundle bundle /bin/payload counter /data/count
+  in_sandbox
+  counter
+  ckpt checkpoint "$ID"
+  at=$(count)
+  kill "$PAUSE"
+  sandbox
+  in_sandbox
+  ends_with 0 ckpt --json restore --check --spec "$BUNDLE" "$ID"
+  [[ $(jq -r '.items[] | select(.item == "namespace network") | .how' "$T/out") == 'by its path in the new specification' ]]
+  ends_with 0 ckpt restore -d --spec "$BUNDLE" "$ID"
+  goes_on_from "$at"
+  [[ $KIND == runsc || /proc/$(ckpt state "$ID" | jq .pid)/ns/net -ef /proc/$PAUSE/ns/net ]]
+}
+
+@test "masked directories where crun has a root of its own" {
+  [[ $NAME == crun ]] || skip "for the crun that masks them with a directory in its root"
+  local at
+  bundle bundle /bin/payload counter /data/count
+  edit '.linux.maskedPaths += ["/sys/firmware"]'
+  counter
+  ckpt checkpoint "$ID"
+  at=$(count)
+  ckpt restore -d "$ID"
+  goes_on_from "$at"
+  [[ -z $(ckpt exec "$ID" -- /bin/busybox ls /sys/firmware </dev/null) ]]
+  ckpt checkpoint "$ID"
+  ckpt restore -d "$ID"
   counts_on
 }
