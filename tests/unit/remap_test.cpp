@@ -13,7 +13,7 @@ namespace {
 const std::string kOldBox = "/run/x/sandboxes/" + std::string(64, 'a'),
                   kNewBox = "/run/x/sandboxes/" + std::string(64, 'b');
 
-json bind(const std::string& destination, const std::string& source) {
+json bound(const std::string& destination, const std::string& source) {
   return {{"destination", destination}, {"source", source}, {"type", "bind"}};
 }
 json tmpfs(const std::string& destination) {
@@ -61,7 +61,7 @@ TEST_CASE("remap: OLD=NEW, and what is none") {
 
 TEST_CASE("remap: by destination, else by the beginning of the source, the longest of them") {
   const HostFiles files = host({});
-  const json then = spec({bind("/data", "/srv/old/data")});
+  const json then = spec({bound("/data", "/srv/old/data")});
   const auto now = [&](const Strings& maps) { return one(then, json(), maps, files).now; };
   CHECK(now({}) == "/srv/old/data");
   CHECK(now({"/data=/new"}) == "/new");
@@ -78,14 +78,14 @@ TEST_CASE("remap: by destination, else by the beginning of the source, the longe
 }
 
 TEST_CASE("remap: what is a destination is no beginning of sources") {
-  const json then = spec({bind("/data", "/d"), bind("/more", "/data/more")});
+  const json then = spec({bound("/data", "/d"), bound("/more", "/data/more")});
   const auto all = resolve_mounts(then, json(), {}, parse_mount_maps({"/data=/new"}), host({}));
   CHECK(all[0].now == "/new");
   CHECK(all[1].now == "/data/more");
 }
 
 TEST_CASE("remap: an OLD that fits nothing is told, with what there is") {
-  const json then = spec({bind("/data", "/srv/d"), tmpfs("/tmp")});
+  const json then = spec({bound("/data", "/srv/d"), tmpfs("/tmp")});
   CHECK_NOTHROW(require_used(parse_mount_maps({"/data=/x", "/srv=/y"}), then));
   const Error none = unused("/dat=/x", then);
   CHECK(none.code == ErrorCode::usage);
@@ -97,48 +97,48 @@ TEST_CASE("remap: an OLD that fits nothing is told, with what there is") {
 }
 
 TEST_CASE("remap: the new specification's mount at the same destination") {
-  const json then = spec({bind("/data", "/old")});
+  const json then = spec({bound("/data", "/old")});
   const HostFiles files = host({{"/old", "dir"}, {"/new", "dir"}, {"/file", "file"}});
-  CHECK(one(then, spec({bind("/data/", "/new")}), {}, files) ==
+  CHECK(one(then, spec({bound("/data/", "/new")}), {}, files) ==
         ResolvedMount{"/data", "/old", "/new", "dir", "by its destination", ""});
-  CHECK(one(then, spec({bind("/data", "/old")}), {}, files) ==
+  CHECK(one(then, spec({bound("/data", "/old")}), {}, files) ==
         ResolvedMount{"/data", "/old", "/old", "dir", "", ""});
-  CHECK(one(then, spec({bind("/data", "/new")}), {"/data=/file"}, files).now == "/file");
-  CHECK(one(then, spec({bind("/data", "/file")}), {}, files).reason ==
+  CHECK(one(then, spec({bound("/data", "/new")}), {"/data=/file"}, files).now == "/file");
+  CHECK(one(then, spec({bound("/data", "/file")}), {}, files).reason ==
         "its source in the new specification, '/file', is of another kind");
-  CHECK(one(then, spec({bind("/data", "/gone")}), {}, files).reason ==
+  CHECK(one(then, spec({bound("/data", "/gone")}), {}, files).reason ==
         "its source in the new specification, '/gone', is not there");
-  CHECK(one(then, spec({bind("/data", "/file")}), {}, files, "").now == "/file");
+  CHECK(one(then, spec({bound("/data", "/file")}), {}, files, "").now == "/file");
 }
 
 TEST_CASE("remap: without one it stays as it was, if that is there and no other pod's") {
   const HostFiles files = host({{"/old", "dir"}, {kOldBox + "/shm", "dir"}});
-  const ResolvedMount kept = one(spec({bind("/data", "/old")}), spec({}), {}, files);
+  const ResolvedMount kept = one(spec({bound("/data", "/old")}), spec({}), {}, files);
   CHECK(kept.now == "/old");
   CHECK(kept.reason == "the new specification has no such mount; its source is as it was");
-  CHECK(one(spec({bind("/data", "/old")}), spec({tmpfs("/data")}), {}, files).reason ==
+  CHECK(one(spec({bound("/data", "/old")}), spec({tmpfs("/data")}), {}, files).reason ==
         "the new specification has a tmpfs there; its source is as it was");
-  const ResolvedMount gone = one(spec({bind("/data", "/gone")}), spec({}), {}, files);
+  const ResolvedMount gone = one(spec({bound("/data", "/gone")}), spec({}), {}, files);
   CHECK(gone.now == "");
   CHECK(gone.reason == "the new specification has no such mount, and '/gone' is not there");
-  const ResolvedMount others = one(spec({bind("/data", kOldBox + "/shm")}), spec({}), {}, files);
+  const ResolvedMount others = one(spec({bound("/data", kOldBox + "/shm")}), spec({}), {}, files);
   CHECK(others.now == "");
   CHECK(others.reason ==
         "the new specification has no such mount, and the new specification does not tell its sandbox id");
 }
 
 TEST_CASE("remap: the sandbox's file of the new pod, also where the new specification has the old one") {
-  const json then = spec({bind("/data", kOldBox + "/shm")});
+  const json then = spec({bound("/data", kOldBox + "/shm")});
   const HostFiles files = host({{kNewBox + "/shm", "dir"}});
   const json id = {{"io.kubernetes.cri.sandbox-id", std::string(64, 'b')}};
   for (const json& now :
-       {spec({}, id), spec({bind("/data", kOldBox + "/shm")}, id), spec({bind("/x", kNewBox + "/y")})})
+       {spec({}, id), spec({bound("/data", kOldBox + "/shm")}, id), spec({bound("/x", kNewBox + "/y")})})
     CHECK(one(then, now, {}, files) ==
           ResolvedMount{"/data", kOldBox + "/shm", kNewBox + "/shm", "dir", "by the new sandbox id", ""});
 }
 
 TEST_CASE("remap: sources go into our copy, what is unresolved stays") {
-  json copy = spec({bind("/a", "/1"), tmpfs("/t"), bind("/b", "/2")});
+  json copy = spec({bound("/a", "/1"), tmpfs("/t"), bound("/b", "/2")});
   apply_mounts(copy, {{"/a", "/1", "/new", "", "", ""}, {"/b", "/2", "", "", "", "why"}});
   CHECK(copy["mounts"][0]["source"] == "/new");
   CHECK(copy["mounts"][1]["source"] == "tmpfs");
