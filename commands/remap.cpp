@@ -59,9 +59,9 @@ bool fits(const HostFiles& files, const std::string& source, const std::string& 
 /// The same file of the new pod, which the old source leads to, or the new one, if that is an old one itself.
 std::optional<Counterpart> new_pods(const ResolvedMount& mount, const SpecMount* at, const json& then,
                                     const json& now, const HostFiles& files) {
-  const auto first = counterpart(mount.then, mount.kind, then, now, files);
+  auto first = counterpart(mount.then, mount.kind, then, now, files);
   if ((first && !first->path.empty()) || at == nullptr || !at->bind) return first;
-  const auto second = counterpart(at->source, mount.kind, then, now, files);
+  auto second = counterpart(at->source, mount.kind, then, now, files);
   return second && !second->path.empty() ? second : first;
 }
 

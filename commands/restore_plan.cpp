@@ -190,17 +190,20 @@ void choose_connections(const RestoreOptions& o, const Image& image, const json&
   if (const auto item = check_connections(connections, opts)) host.push_back(*item);
 }
 
-/// CRIU's processes get the name that their UTS namespace had; another can be given when they run.
+/// CRIU's processes get the name that their UTS namespace had; another can be given when they run. runsc
+/// takes the one of config.json, if it is so new that it compares the rest of that: 2026 does, 2024 keeps the
+/// image's.
 bool may_be_named(const Driver& driver, const json& spec) {
+  if (!driver.table().shares_host_kernel) return driver.dialect("").flags.has("--restore-spec-validation");
   const auto namespaces = spec_namespaces(spec);
   const auto uts = namespaces.find("uts");
-  return driver.table().shares_host_kernel && uts != namespaces.end() && uts->second.empty();
+  return uts != namespaces.end() && uts->second.empty();
 }
 
 /// What the user says, else what the new specification changed. Throws Error(unsupported) where the runtime
 /// cannot do what the user wants.
 std::string choose_hostname(const RestoreOptions& o, const Driver& driver, ChosenSpec& chosen) {
-  const std::string wanted = o.hostname.value_or(chosen.hostname);
+  std::string wanted = o.hostname.value_or(chosen.hostname);
   if (wanted.empty() || may_be_named(driver, chosen.spec)) return wanted;
   if (!o.hostname) {
     chosen.changes.push_back({.item = "hostname",
@@ -210,11 +213,11 @@ std::string choose_hostname(const RestoreOptions& o, const Driver& driver, Chose
                               .reason = "the image has fixed it"});
     return "";
   }
-  throw Error(
-      ErrorCode::unsupported,
-      driver.table().shares_host_kernel
-          ? "--hostname: the container has no uts namespace of its own, its name is another's too"
-          : fmt::format("--hostname: {} keeps the name of the image in its sandbox", driver.table().name))
+  throw Error(ErrorCode::unsupported,
+              driver.table().shares_host_kernel
+                  ? "--hostname: the container has no uts namespace of its own, its name is another's too"
+                  : fmt::format("--hostname: {} {} keeps the name of the image", driver.table().name,
+                                driver.version()))
       .with_runtime(std::string(driver.table().name))
       .with_hint("leave --hostname out");
 }
@@ -322,6 +325,7 @@ RestorePlan plan_restore(const Context& context, const RestoreOptions& o) {
   opts.detach = true;
   if (!files.console_socket.empty()) opts.console_socket = files.console_socket;
   Delivery delivery = restore_delivery(driver.dialect("restore"), opts, record.id);
+  const std::string named_later = driver.table().shares_host_kernel ? hostname : "";
   for (std::string& line : external_lines(configuration.external))
     delivery.criu_config.push_back(std::move(line));
   return {std::move(image),
@@ -338,7 +342,7 @@ RestorePlan plan_restore(const Context& context, const RestoreOptions& o) {
           unpacked,
           std::move(host),
           kept_by_image(configuration.changes),
-          hostname};
+          named_later};
 }
 
 }  // namespace ckpt

@@ -41,7 +41,7 @@ struct RestorePlan {
   std::filesystem::path unpacked;  ///< where a compressed image is unpacked to; empty: it is not compressed
   std::vector<CheckedItem> host;   ///< what this host has against what the image was made with
   std::vector<std::string> kept;   ///< what a new specification changed and the image has fixed
-  std::string hostname;            ///< to be given when it runs; empty: the image's
+  std::string hostname;            ///< to be given when it runs; empty: nothing to do
 };
 
 /// Of CRIU's files of the image and its pre-dumps, as they are in `directory`, unpacked. Throws

@@ -157,7 +157,7 @@ how() { jq -r --arg item "mount $1" '.items[] | select(.item == $item) | .how' "
   counter
   ckpt checkpoint "$ID"
   at=$(count)
-  if [[ $KIND == runsc ]]; then
+  if [[ $NAME == runsc-2024 ]]; then
     ends_with 3 ckpt restore -d --hostname other "$ID"
     says 'keeps the name of the image'
     return
