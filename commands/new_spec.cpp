@@ -177,6 +177,7 @@ json merge_specs(const json& then, const json& now, bool uses_criu) {
   take(merged, now, "hooks");
   merged["annotations"] = merged_annotations(then, now);
   const json linux_now = now.value("linux", json::object());
+  if (!merged.contains("linux")) merged["linux"] = json::object();
   for (const char* key : {"cgroupsPath", "resources"}) take(merged["linux"], linux_now, key);
   merge_namespaces(merged, now, uses_criu);
   return merged;

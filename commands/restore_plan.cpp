@@ -3,9 +3,8 @@
 
 #include "commands/connections.h"
 #include "commands/criu.h"
-#include "commands/external_mounts.h"
 #include "commands/images.h"
-#include "commands/new_spec.h"
+#include "commands/restore_spec.h"
 #include "gpu/spec_gpus.h"
 #include "gpu/tools.h"
 #include "images/compressed_image.h"
@@ -74,76 +73,6 @@ Driver choose_driver(const Context& context, const Image& image) {
   return context.driver_for_new(kind, image.manifest ? std::optional(image.manifest->target) : std::nullopt);
 }
 
-/// What the container ran with, as the checkpoint has it.
-std::optional<json> spec_then(const Image& image) {
-  const fs::path file = image.directory / "spec.dump";
-  const auto kept = image.manifest ? read_file(file) : std::nullopt;
-  if (!kept) return std::nullopt;
-  return parse_spec(*kept, file.string());
-}
-
-/// The user's configuration, and the directory or file that it is from.
-Bundle choose_bundle(const RestoreOptions& o, const Image& image) {
-  if (o.spec && o.bundle)
-    throw Error(ErrorCode::usage, "--spec and --bundle exclude each other")
-        .with_hint("--spec takes a bundle's directory too; its root file system is used");
-  if (o.spec) return read_bundle(*o.spec);
-  return read_bundle(o.bundle ? *o.bundle : image.manifest ? image.manifest->bundle : ".");
-}
-
-/// The configuration to restore with.
-struct ChosenSpec {
-  json spec;
-  std::string config;  ///< its path
-  std::vector<ResolvedMount> mounts;
-  std::vector<CheckedItem> changes;     ///< of a new container's specification
-  std::string hostname;                 ///< the new specification's, if it is another
-  std::vector<ExternalMount> external;  ///< mounts of the image that the runtime does not give
-};
-
-/// What the container ran with, in the bundle that the user has (now). Another config.json than the one of
-/// the checkpoint restores "successfully" and wrongly (facts 2.4), so the host's check refuses it, but for
-/// --spec.
-ChosenSpec choose_spec(const RestoreOptions& o, const Image& image, const RuntimeTable& table,
-                       Record& record) {
-  const Bundle bundle = choose_bundle(o, image);
-  record.bundle = bundle.place();
-  record.config_digest = digest_of(bundle.text);
-  const json now =
-      prepare_spec(parse_spec(bundle.text, bundle.config.string()), bundle.directory, table.kind, {});
-  ChosenSpec chosen{now, bundle.config.string(), {}, {}, {}, {}};
-  const std::optional<json> then = spec_then(image);
-  const bool is_new = o.spec && then;
-  if (is_new) {
-    chosen.spec = merge_specs(*then, now, table.uses_criu);
-    chosen.changes = compare_specs(*then, now);
-    if (now.value("hostname", "") != then->value("hostname", "")) chosen.hostname = now.value("hostname", "");
-  } else if (then && record.config_digest == image.manifest->config_digest) {
-    chosen.spec = *then;
-    chosen.spec["root"]["path"] = now["root"]["path"];
-  }
-  const json& before = is_new ? *then : chosen.spec;
-  const std::vector<MountMap> maps = parse_mount_maps(o.map_mounts);
-  if (table.uses_criu)
-    chosen.external =
-        left_to_criu(image_mounts(image.runtime_images()), chosen.spec, record.target.root, maps);
-  std::vector<std::string> others;
-  for (const ExternalMount& mount : chosen.external) others.push_back(mount.mountpoint);
-  require_used(maps, before, others);
-  chosen.mounts =
-      resolve_mounts(before, is_new ? now : json(),
-                     image.manifest ? image.manifest->mounts : std::vector<MountFact>(), maps, this_host());
-  apply_mounts(chosen.spec, chosen.mounts);
-  return chosen;
-}
-
-std::vector<std::string> kept_by_image(const std::vector<CheckedItem>& changes) {
-  std::vector<std::string> kept;
-  for (const CheckedItem& one : changes)
-    if (one.verdict == CheckedItem::Verdict::differs) kept.push_back(one.item);
-  return kept;
-}
-
 /// By default the container's own log goes on, when it keeps its name.
 Record new_record(const Context& context, RestoreOptions o, const Image& image, const Driver& driver) {
   if (o.id.empty() && image.manifest) o.id = image.manifest->id;
@@ -180,7 +109,7 @@ RestoreOpts replayed(const RestoreOptions& o, const Image& image) {
 /// The connections of the image, as `opts` will treat them, and as an item of the check.
 void choose_connections(const RestoreOptions& o, const Image& image, const json& spec, RestoreOpts& opts,
                         std::vector<CheckedItem>& host) {
-  const auto connections = open_connections(image_sockets(image.runtime_images()));
+  const auto connections = open_connections(image_sockets(image.runtime_images()));  // runsc's has none
   const auto network = [](const std::map<std::string, std::string>& all) {
     const auto found = all.find("network");
     return found == all.end() ? "" : found->second;
@@ -188,38 +117,6 @@ void choose_connections(const RestoreOptions& o, const Image& image, const json&
   const bool moved = image.manifest && network(image.manifest->namespaces) != network(spec_namespaces(spec));
   if (o.tcp) choose_tcp(*o.tcp, connections, moved, opts);
   if (const auto item = check_connections(connections, opts)) host.push_back(*item);
-}
-
-/// CRIU's processes get the name that their UTS namespace had; another can be given when they run. runsc
-/// takes the one of config.json, if it is so new that it compares the rest of that: 2026 does, 2024 keeps the
-/// image's.
-bool may_be_named(const Driver& driver, const json& spec) {
-  if (!driver.table().shares_host_kernel) return driver.dialect("").flags.has("--restore-spec-validation");
-  const auto namespaces = spec_namespaces(spec);
-  const auto uts = namespaces.find("uts");
-  return uts != namespaces.end() && uts->second.empty();
-}
-
-/// What the user says, else what the new specification changed. Throws Error(unsupported) where the runtime
-/// cannot do what the user wants.
-std::string choose_hostname(const RestoreOptions& o, const Driver& driver, ChosenSpec& chosen) {
-  std::string wanted = o.hostname.value_or(chosen.hostname);
-  if (wanted.empty() || may_be_named(driver, chosen.spec)) return wanted;
-  if (!o.hostname) {
-    chosen.changes.push_back({.item = "hostname",
-                              .image = chosen.spec.value("hostname", ""),
-                              .host = wanted,
-                              .verdict = CheckedItem::Verdict::differs,
-                              .reason = "the image has fixed it"});
-    return "";
-  }
-  throw Error(ErrorCode::unsupported,
-              driver.table().shares_host_kernel
-                  ? "--hostname: the container has no uts namespace of its own, its name is another's too"
-                  : fmt::format("--hostname: {} {} keeps the name of the image", driver.table().name,
-                                driver.version()))
-      .with_runtime(std::string(driver.table().name))
-      .with_hint("leave --hostname out");
 }
 
 /// As it was frozen, unless the user says otherwise.
@@ -270,6 +167,23 @@ fs::path put_layer_over(const Context& context, const Image& image, Record& reco
   return lower;
 }
 
+/// Everything that this host and the user's wishes have against the image.
+std::vector<CheckedItem> compare_all(const RestoreOptions& o, const Image& image, const Driver& driver,
+                                     const ChosenSpec& chosen, const Record& record,
+                                     const std::string& criu) {
+  std::vector<CheckedItem> host = check_host({.image = image,
+                                              .driver = driver,
+                                              .spec = chosen.spec,
+                                              .mounts = chosen.mounts,
+                                              .new_spec = o.spec.has_value(),
+                                              .config = chosen.config,
+                                              .config_digest = record.config_digest,
+                                              .criu_version = criu});
+  for (CheckedItem& item : check_external(chosen.external)) host.push_back(std::move(item));
+  host.insert(host.end(), chosen.changes.begin(), chosen.changes.end());
+  return host;
+}
+
 }  // namespace
 
 void check_pages(const Image& image, const fs::path& directory) {
@@ -289,24 +203,11 @@ RestorePlan plan_restore(const Context& context, const RestoreOptions& o) {
   Record record = new_record(context, o, image, chosen);
   ChosenSpec configuration = choose_spec(o, image, chosen.table(), record);
   json& spec = configuration.spec;
-  std::vector<CheckedItem> host = check_host({.image = image,
-                                              .driver = chosen,
-                                              .spec = spec,
-                                              .mounts = configuration.mounts,
-                                              .new_spec = o.spec.has_value(),
-                                              .config = configuration.config,
-                                              .config_digest = record.config_digest,
-                                              .criu_version = criu});
-  for (CheckedItem& item : check_external(configuration.external)) host.push_back(std::move(item));
   const std::string hostname = choose_hostname(o, chosen, configuration);
-  if (!hostname.empty()) spec["hostname"] = hostname;
-  host.insert(host.end(), configuration.changes.begin(), configuration.changes.end());
+  std::vector<CheckedItem> host = compare_all(o, image, chosen, configuration, record, criu);
   const std::string device_map = gpu_item(o, gpu, host);
   RestoreOpts opts = replayed(o, image);
-  if (chosen.table().uses_criu)
-    choose_connections(o, image, spec, opts, host);
-  else if (o.tcp)
-    choose_tcp(*o.tcp, {}, false, opts);
+  choose_connections(o, image, spec, opts, host);
   if (!o.check) require_compatible(host, o.force.value_or(false));
   Driver driver = fitted_to_gpus(chosen, spec);
   record.target = driver.target();

@@ -79,6 +79,7 @@ void check_shape(const json& spec, const std::string& name) {
 /// Reads once what the functions below read, so that a wrong type shows here.
 void check_types(const json& spec) {
   wants_terminal(spec);
+  spec.value("hostname", "");
   makes_network_namespace(spec);
   bind_mounts(spec);
   spec_mounts(spec);

@@ -108,4 +108,7 @@ TEST_CASE("new spec: the copy has the new place, cgroup, hooks and paths, and th
   CHECK(merge_specs(base(), now, false).at("linux").at("namespaces")[3].at("path") == "/proc/7/ns/uts");
   wanted["linux"]["namespaces"][3].erase("path");
   CHECK(merge_specs(base(), now, true) == wanted);
+  json bare = base();
+  bare.erase("linux");
+  CHECK(merge_specs(bare, now, true).at("linux") == json{{"cgroupsPath", "/new"}});
 }
