@@ -5,8 +5,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
 #include <set>
 
+#include "runtimes/error.h"
+#include "runtimes/ids.h"
 #include "runtimes/json.h"
 #include "runtimes/spec.h"
 
@@ -48,6 +51,19 @@ std::string source_of(const ImageMount& mount, const std::string& root, const st
   return mount.external.ends_with(kEmptyDirectory) ? root + std::string(kEmptyDirectory) : "";
 }
 
+/// A line of CRIU's configuration ends a word at white space and at '#', and takes quotes away (CRIU 4.1,
+/// criu/config.c). The key is the image's, which may be anybody's.
+std::string line_of(const ExternalMount& mount) {
+  const std::string line = fmt::format("external mnt[{}]:{}", mount.key, mount.source);
+  const auto breaks = [](unsigned char c) { return c <= ' ' || c == 0x7f || std::strchr("#'\"\\", c); };
+  if (std::any_of(line.begin() + 9, line.end(), breaks))
+    throw Error(ErrorCode::image_invalid,
+                fmt::format("mount '{}': '{}' cannot be given to CRIU", printable(mount.mountpoint),
+                            printable(line.substr(9))))
+        .with_hint("no white space, quotes, backslashes or '#' may be in the names of such mounts");
+  return line;
+}
+
 }  // namespace
 
 std::vector<ExternalMount> left_to_criu(const std::vector<ImageMount>& mounts, const json& spec,
@@ -63,7 +79,7 @@ std::vector<ExternalMount> left_to_criu(const std::vector<ImageMount>& mounts, c
 std::vector<std::string> external_lines(const std::vector<ExternalMount>& mounts) {
   std::set<std::string> lines;
   for (const ExternalMount& mount : mounts)
-    if (!mount.source.empty()) lines.insert(fmt::format("external mnt[{}]:{}", mount.key, mount.source));
+    if (!mount.source.empty()) lines.insert(line_of(mount));
   return {lines.begin(), lines.end()};
 }
 

@@ -12,12 +12,19 @@ namespace {
 
 using nlohmann::json;
 
-/// What the container ran with, as the checkpoint has it.
+/// What the container ran with, as the checkpoint has it; of an archive only when the user vouches for it.
 std::optional<json> spec_then(const Image& image) {
+  if (!image.manifest || (image.manifest->imported && !image.manifest->imported->spec_trusted))
+    return std::nullopt;
   const fs::path file = image.directory / "spec.dump";
-  const auto kept = image.manifest ? read_file(file) : std::nullopt;
+  const auto kept = read_file(file);
   if (!kept) return std::nullopt;
   return parse_spec(*kept, file.string());
+}
+
+/// The bundle is the one that the checkpoint was made with; of an archive it may not be known.
+bool is_same_bundle(const Manifest& m, const Record& record) {
+  return record.config_digest == m.config_digest || (m.imported && m.config_digest.empty());
 }
 
 /// The user's configuration, and the directory or file that it is from.
@@ -26,6 +33,11 @@ Bundle choose_bundle(const RestoreOptions& o, const Image& image) {
     throw Error(ErrorCode::usage, "--spec and --bundle exclude each other")
         .with_hint("--spec takes a bundle's directory too; its root file system is used");
   if (o.spec) return read_bundle(*o.spec);
+  if (!o.bundle && image.manifest && image.manifest->bundle.empty())
+    throw Error(ErrorCode::usage,
+                fmt::format("'{}' was imported, and does not say which bundle is its container's",
+                            image.directory.string()))
+        .with_hint("name the bundle, with config.json and the root file system, with --bundle");
   return read_bundle(o.bundle ? *o.bundle : image.manifest ? image.manifest->bundle : ".");
 }
 
@@ -55,7 +67,7 @@ ChosenSpec choose_spec(const RestoreOptions& o, const Image& image, const Runtim
     chosen.spec = merge_specs(*then, now, table.uses_criu);
     chosen.changes = compare_specs(*then, now);
     if (now.value("hostname", "") != then->value("hostname", "")) chosen.hostname = now.value("hostname", "");
-  } else if (then && record.config_digest == image.manifest->config_digest) {
+  } else if (then && is_same_bundle(*image.manifest, record)) {
     chosen.spec = *then;
     chosen.spec["root"]["path"] = now["root"]["path"];
   }
