@@ -89,7 +89,7 @@ Manifest bring_in(const Context& context, const ArchiveOptions& o, const std::st
   const std::string shown = file == kStream ? "stdin" : file;
   image.create();
   const Progress progress(
-      context, "import", shown, [&] { return size_of(in.get()); }, bytes_read());
+      context, "import", shown, [&] { return size_of(in.get()); }, bytes_read);
   const ArchiveContent content = read_archive(in.get(), shown, image.directory(), limits);
   Manifest manifest = imported_manifest(content, image.directory(), choice, shown);
   image.name_it(absolute_path(context.globals.store), manifest.id,
@@ -151,7 +151,7 @@ int export_image(const Context& context, const ArchiveOptions& o, const std::str
   std::uint64_t bytes = 0;
   {
     const Progress progress(
-        context, "export", name_of(image), [&] { return bytes_below(image.directory); }, bytes_read());
+        context, "export", name_of(image), [&] { return bytes_below(image.directory); }, bytes_read);
     if (stream)
       write_archive(image, STDOUT_FILENO, level);
     else

@@ -75,16 +75,20 @@ std::unique_ptr<ScopedTree> unpack(const Context& context, const RestorePlan& pl
   return unpacked;
 }
 
+void lay_down(const RestorePlan& plan) {
+  const Layer layer{plan.record.layer};
+  const auto& imported = plan.image.manifest->imported;
+  const bool ours = !imported || imported->by == "ckpt";
+  const Devices devices = imported && !imported->spec_trusted ? Devices::refused : Devices::made;
+  make_layer(layer);
+  if (ours) unpack_layer(plan.image.directory, layer, devices);
+  mount_layer(layer, plan.lower);
+  if (!ours) lay_over_layer(plan.image.directory, layer, devices);
+}
+
 void prepare_files(const RestorePlan& plan) {
   write_bundle(plan.files, plan.spec);
-  if (!plan.lower.empty()) {
-    const Layer layer{plan.record.layer};
-    const bool ours = !plan.image.manifest->imported || plan.image.manifest->imported->by == "ckpt";
-    make_layer(layer);
-    if (ours) unpack_layer(plan.image.directory, layer);
-    mount_layer(layer, plan.lower);
-    if (!ours) lay_over_layer(plan.image.directory, layer);
-  }
+  if (!plan.lower.empty()) lay_down(plan);
   make_private_dirs(plan.work_dir);
   write_criu_config(plan.files.home / "criu.conf", plan.delivery);
 }

@@ -133,15 +133,16 @@ void pack_layer(const Layer& layer, const fs::path& directory) {
                     json(deleted).dump(0, ' ', false, json::error_handler_t::strict));
 }
 
-void unpack_layer(const fs::path& directory, const Layer& layer) {
+void unpack_layer(const fs::path& directory, const Layer& layer, Devices devices) {
   const Fd tar = open_tar(directory);
-  require_laid_down(module().unpack(tar.get(), deleted_files(directory), layer.upper().string()), directory);
+  require_laid_down(
+      module().unpack(tar.get(), deleted_files(directory), layer.upper().string(), devices), directory);
 }
 
-void lay_over_layer(const fs::path& directory, const Layer& layer) {
+void lay_over_layer(const fs::path& directory, const Layer& layer, Devices devices) {
   const Fd tar = open_tar(directory);
-  require_laid_down(module().lay_over(tar.get(), deleted_files(directory), layer.merged().string()),
-                    directory);
+  require_laid_down(
+      module().lay_over(tar.get(), deleted_files(directory), layer.merged().string(), devices), directory);
 }
 
 std::map<std::string, std::uint64_t> layer_files(const fs::path& directory) {

@@ -246,8 +246,15 @@ void require_name_inside(const char* name) {
     throw Failure{"the layer holds the name '" + std::string(text) + "', which leads outside"};
 }
 
-void extract_one(archive* in, archive* disk, archive_entry* entry) {
+void refuse_device(archive_entry* entry) {
+  const auto type = archive_entry_filetype(entry);
+  if ((type == AE_IFCHR || type == AE_IFBLK) && !is_whiteout(entry))
+    throw Failure{"the layer holds the device '" + std::string(archive_entry_pathname(entry)) + "'"};
+}
+
+void extract_one(archive* in, archive* disk, archive_entry* entry, Devices devices) {
   require_name_inside(archive_entry_pathname(entry));
+  if (devices == Devices::refused) refuse_device(entry);
   if (archive_entry_hardlink(entry) != nullptr) require_name_inside(archive_entry_hardlink(entry));
   const std::string what = std::string("cannot make '") + archive_entry_pathname(entry) + "'";
   require(archive_write_header(disk, entry), disk, what);
@@ -271,7 +278,8 @@ Writer disk_writer() {
   return disk;
 }
 
-void lay_all_over(int tar, const std::vector<std::string>& deleted, const std::string& root) {
+void lay_all_over(int tar, const std::vector<std::string>& deleted, const std::string& root,
+                  Devices devices) {
   const Reader in = tar_reader(tar);
   const Inside inside(root);
   const Writer disk = disk_writer();
@@ -281,12 +289,13 @@ void lay_all_over(int tar, const std::vector<std::string>& deleted, const std::s
     if (status == ARCHIVE_EOF) break;
     require(status, in.get(), "cannot read the layer");
     require_name_inside(archive_entry_pathname(entry));
-    if (!is_oci_whiteout(archive_entry_pathname(entry))) extract_one(in.get(), disk.get(), entry);
+    if (!is_oci_whiteout(archive_entry_pathname(entry))) extract_one(in.get(), disk.get(), entry, devices);
   }
   require(archive_write_close(disk.get()), disk.get(), "cannot finish the layer");
 }
 
-void unpack_all(int tar, const std::vector<std::string>& deleted, const std::string& upper) {
+void unpack_all(int tar, const std::vector<std::string>& deleted, const std::string& upper,
+                Devices devices) {
   const Reader in = tar_reader(tar);
   const Inside inside(upper);
   const Writer disk = disk_writer();
@@ -294,7 +303,7 @@ void unpack_all(int tar, const std::vector<std::string>& deleted, const std::str
     const int status = archive_read_next_header(in.get(), &entry);
     if (status == ARCHIVE_EOF) break;
     require(status, in.get(), "cannot read the layer");
-    extract_one(in.get(), disk.get(), entry);
+    extract_one(in.get(), disk.get(), entry, devices);
   }
   for (const std::string& name : deleted) make_whiteout(name);
   // Sets the times of directories, so it comes last.
@@ -315,12 +324,14 @@ std::string pack(const std::string& upper, int tar, std::vector<std::string>& de
   return text_of_failure([&] { pack_all(upper, tar, deleted); });
 }
 
-std::string unpack(int tar, const std::vector<std::string>& deleted, const std::string& upper) {
-  return text_of_failure([&] { unpack_all(tar, deleted, upper); });
+std::string unpack(int tar, const std::vector<std::string>& deleted, const std::string& upper,
+                   Devices devices) {
+  return text_of_failure([&] { unpack_all(tar, deleted, upper, devices); });
 }
 
-std::string lay_over(int tar, const std::vector<std::string>& deleted, const std::string& root) {
-  return text_of_failure([&] { lay_all_over(tar, deleted, root); });
+std::string lay_over(int tar, const std::vector<std::string>& deleted, const std::string& root,
+                     Devices devices) {
+  return text_of_failure([&] { lay_all_over(tar, deleted, root, devices); });
 }
 
 std::string list(int tar, std::vector<std::pair<std::string, long long>>& files) {

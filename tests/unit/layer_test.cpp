@@ -39,7 +39,7 @@ std::string entry(const std::string& name, char type, const std::string& content
   put(257, std::string("ustar\0"
                        "00",
                        8));
-  if (type == '3') put(329, "0000001"), put(337, "0000003");
+  if (type == '3' || type == '4') put(329, "0000001"), put(337, "0000003");
   unsigned sum = 0;
   for (const char c : header) sum += static_cast<unsigned char>(c);
   put(148, fmt::format("{:06o}", sum) + std::string("\0 ", 2));
@@ -166,6 +166,20 @@ TEST_CASE("nothing that another tool deleted is deleted outside") {
     CHECK_THROWS_AS(lay_over_layer(dir / "image", layer), Error);
   }
   CHECK(read_file(dir / "outside/file") == "as it was");
+}
+
+TEST_CASE("devices are made only when somebody vouches for them") {
+  for (const char type : {'3', '4'}) {
+    const TempDir dir;
+    const Layer layer = layer_in(dir, "layer");
+    dir.file(std::string("image/") + kLayerTar, entry("device", type) + end_of_tar());
+    CHECK_THROWS_AS(lay_over_layer(dir / "image", layer, Devices::refused), Error);
+    CHECK_THROWS_AS(unpack_layer(dir / "image", layer, Devices::refused), Error);
+    CHECK_FALSE(fs::exists(layer.merged() / "device"));
+    CHECK_FALSE(fs::exists(layer.upper() / "device"));
+    CHECK_NOTHROW(unpack_layer(dir / "image", layer));
+    CHECK(fs::exists(layer.upper() / "device"));
+  }
 }
 
 TEST_CASE("a link that is replaced by a file is not written through") {
