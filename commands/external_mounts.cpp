@@ -57,9 +57,8 @@ std::string line_of(const ExternalMount& mount) {
   const std::string line = fmt::format("external mnt[{}]:{}", mount.key, mount.source);
   const auto breaks = [](unsigned char c) { return c <= ' ' || c == 0x7f || std::strchr("#'\"\\", c); };
   if (std::any_of(line.begin() + 9, line.end(), breaks))
-    throw Error(ErrorCode::image_invalid,
-                fmt::format("mount '{}': '{}' cannot be given to CRIU", printable(mount.mountpoint),
-                            printable(line.substr(9))))
+    throw Error(ErrorCode::image_invalid, fmt::format("mount '{}': '{}' cannot be given to CRIU",
+                                                      printable(mount.mountpoint), printable(line.substr(9))))
         .with_hint("no white space, quotes, backslashes or '#' may be in the names of such mounts");
   return line;
 }

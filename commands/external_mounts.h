@@ -22,7 +22,8 @@ struct ExternalMount {
 /// that it has with its default root (crun 1.28: "No mapping").
 std::vector<ExternalMount> left_to_criu(const std::vector<ImageMount>& mounts, const nlohmann::json& spec,
                                         const std::string& root, const std::vector<MountMap>& maps);
-/// Lines for CRIU's configuration file. Throws Error(image_invalid) for a name that would not stay in its line.
+/// Lines for CRIU's configuration file. Throws Error(image_invalid) for a name that would not stay in its
+/// line.
 std::vector<std::string> external_lines(const std::vector<ExternalMount>& mounts);
 std::vector<CheckedItem> check_external(const std::vector<ExternalMount>& mounts);
 

@@ -19,7 +19,7 @@ function __ckpt_read
                 return
             case '--*=*'
                 __ckpt_note $token
-            case --bundle --cdi-spec-dir --compression --config --console-socket --container --cuda --cuda-checkpoint --cuda-timeout --device --from --gpu-map --hostname --html --if-busy --if-not-running --image-path --keep-last --keep-within --log --log-format --log-path --manage-cgroups-mode --map-mount --max-bytes --metrics-file --min-free --pid-file --platform --probe --probe-timeout --progress-fd --retries --root --runtime --runtime-arg --runtime-path --spec --splay --store --tcp --timeout --work-dir --work-path -b
+            case --archive --bundle --cdi-spec-dir --compression --config --console-socket --container --cuda --cuda-checkpoint --cuda-timeout --device --from --gpu-map --hostname --html --id --if-busy --if-not-running --image-path --keep-last --keep-within --log --log-format --log-path --manage-cgroups-mode --map-mount --max-bytes --metrics-file --min-free --pid-file --platform --probe --probe-timeout --progress-fd --retries --root --runtime --runtime-arg --runtime-path --spec --splay --store --tcp --timeout --work-dir --work-path -b
                 set pending $token
             case '-*'
             case '*'
@@ -165,7 +165,11 @@ complete -c ckpt -n '__ckpt_at images' -l min-free -x -d 'remove the oldest unti
 complete -c ckpt -n '__ckpt_at images' -l off -d 'with pin: unpin'
 complete -c ckpt -n '__ckpt_at images' -s f -l force -d 'with remove: also a pinned one'
 complete -c ckpt -n '__ckpt_at images' -l html -r -F -d 'with inspect: write a page of it to FILE, - for stdout'
-complete -c ckpt -n '__ckpt_at images 1' -a 'list inspect verify pin remove prune'
+complete -c ckpt -n '__ckpt_at images' -l archive -r -F -d 'with export: the archive to write, - for stdout'
+complete -c ckpt -n '__ckpt_at images' -l compression -x -a 'none zstd' -d 'with export: zstd:LEVEL with a level of 1 to 19 (default: by the archive\'s name, else zstd)'
+complete -c ckpt -n '__ckpt_at images' -l id -x -d 'with import: the container\'s id (default: the archive\'s)'
+complete -c ckpt -n '__ckpt_at images' -l trust-spec -d 'with import: its configuration may be used, with mounts, devices and hooks'
+complete -c ckpt -n '__ckpt_at images 1' -a 'list inspect verify pin remove prune export import'
 complete -c ckpt -n '__ckpt_at images 2 more' -a '(__ckpt_live names)'
 
 complete -c ckpt -n __ckpt_no_verb -a state -d 'one container, as JSON'

@@ -135,14 +135,14 @@ void pack_layer(const Layer& layer, const fs::path& directory) {
 
 void unpack_layer(const fs::path& directory, const Layer& layer, Devices devices) {
   const Fd tar = open_tar(directory);
-  require_laid_down(
-      module().unpack(tar.get(), deleted_files(directory), layer.upper().string(), devices), directory);
+  require_laid_down(module().unpack(tar.get(), deleted_files(directory), layer.upper().string(), devices),
+                    directory);
 }
 
 void lay_over_layer(const fs::path& directory, const Layer& layer, Devices devices) {
   const Fd tar = open_tar(directory);
-  require_laid_down(
-      module().lay_over(tar.get(), deleted_files(directory), layer.merged().string(), devices), directory);
+  require_laid_down(module().lay_over(tar.get(), deleted_files(directory), layer.merged().string(), devices),
+                    directory);
 }
 
 std::map<std::string, std::uint64_t> layer_files(const fs::path& directory) {

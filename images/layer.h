@@ -39,8 +39,9 @@ inline constexpr const char* kDeletedFiles = "deleted.files";
 /// Writes both files into the checkpoint's directory; the container must be paused or gone. Names of deleted
 /// files are a JSON array, as podman has them. Throws Error(runtime_failed).
 void pack_layer(const Layer& layer, const std::filesystem::path& directory);
-/// Fills an empty layer. Devices but for whiteouts are refused when nobody vouches for them. Throws Error(image_invalid) for an archive that cannot be read or leads outside,
-/// Error(runtime_failed) when the disk is full or broken.
+/// Fills an empty layer. Devices but for whiteouts are refused when nobody vouches for them. Throws
+/// Error(image_invalid) for an archive that cannot be read or leads outside, Error(runtime_failed) when the
+/// disk is full or broken.
 void unpack_layer(const std::filesystem::path& directory, const Layer& layer,
                   Devices devices = Devices::made);
 /// The same with what another tool saved, on a layer that is mounted: it knows only the names of what

@@ -294,8 +294,7 @@ void lay_all_over(int tar, const std::vector<std::string>& deleted, const std::s
   require(archive_write_close(disk.get()), disk.get(), "cannot finish the layer");
 }
 
-void unpack_all(int tar, const std::vector<std::string>& deleted, const std::string& upper,
-                Devices devices) {
+void unpack_all(int tar, const std::vector<std::string>& deleted, const std::string& upper, Devices devices) {
   const Reader in = tar_reader(tar);
   const Inside inside(upper);
   const Writer disk = disk_writer();
