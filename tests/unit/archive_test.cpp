@@ -4,6 +4,7 @@
 #include "commands/images_archive.h"
 #include "images/imported.h"
 #include "images/stamp.h"
+#include "runtimes/json.h"
 #include "tests/unit/support.h"
 
 using namespace ckpt;

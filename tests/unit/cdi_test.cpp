@@ -6,6 +6,7 @@
 #include <sys/sysmacros.h>
 
 #include "gpu/cdi_edit.h"
+#include "runtimes/json.h"
 #include "support.h"
 
 using namespace ckpt;

@@ -2,6 +2,7 @@
 #include "commands/compatibility.h"
 
 #include "commands/parse.h"
+#include "runtimes/json.h"
 #include "tests/unit/support.h"
 
 using namespace ckpt;

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "gpu/holders.h"
+#include "runtimes/json.h"
 #include "support.h"
 
 using namespace ckpt;

@@ -3,6 +3,7 @@
 
 #include <signal.h>
 
+#include "runtimes/json.h"
 #include "support.h"
 
 using namespace ckpt;

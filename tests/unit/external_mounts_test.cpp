@@ -2,10 +2,12 @@
 // crun 1.28.
 #include "commands/external_mounts.h"
 
+#include "runtimes/json.h"
 #include "tests/unit/support.h"
 
 using namespace ckpt;
 using nlohmann::json;
+using test::error_of;
 using Strings = std::vector<std::string>;
 
 namespace {

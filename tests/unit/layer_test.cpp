@@ -9,6 +9,7 @@
 
 #include <cstring>
 
+#include "runtimes/json.h"
 #include "tests/unit/support.h"
 
 using namespace ckpt;

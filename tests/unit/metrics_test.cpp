@@ -1,6 +1,7 @@
 // Metrics: the text, reading it back, what a checkpoint and a failure change.
 #include "commands/metrics.h"
 
+#include "runtimes/json.h"
 #include "support.h"
 
 using namespace ckpt;

@@ -1,6 +1,7 @@
 // What of a new container's specification a restored one can have.
 #include "commands/new_spec.h"
 
+#include "runtimes/json.h"
 #include "tests/unit/support.h"
 
 using namespace ckpt;

@@ -1,6 +1,7 @@
 // Paths of pods, and the same ones of another pod.
 #include "runtimes/pod_paths.h"
 
+#include "runtimes/json.h"
 #include "tests/unit/support.h"
 
 using namespace ckpt;

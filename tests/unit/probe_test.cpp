@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include "runtimes/interrupt.h"
+#include "runtimes/json.h"
 #include "support.h"
 
 using namespace ckpt;

@@ -1,6 +1,7 @@
 // What is shown of a long step.
 #include "commands/progress.h"
 
+#include "runtimes/json.h"
 #include "support.h"
 
 using namespace ckpt;

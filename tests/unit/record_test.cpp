@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "runtimes/json.h"
 #include "runtimes/procfs.h"
 #include "support.h"
 

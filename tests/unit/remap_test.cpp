@@ -1,6 +1,7 @@
 // Which source a mount of the image gets, and why.
 #include "commands/remap.h"
 
+#include "runtimes/json.h"
 #include "tests/unit/support.h"
 
 using namespace ckpt;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "runtimes/json.h"
 #include "support.h"
 
 using namespace ckpt;

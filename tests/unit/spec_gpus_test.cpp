@@ -1,6 +1,7 @@
 // By which rules a spec is said to use GPUs, and that nothing odd counts or crashes.
 #include "gpu/spec_gpus.h"
 
+#include "runtimes/json.h"
 #include "support.h"
 
 using namespace ckpt;

@@ -1,6 +1,7 @@
 // config.json: what is refused, what our copy changes, what is read out of it.
 #include "runtimes/spec.h"
 
+#include "runtimes/json.h"
 #include "support.h"
 
 using namespace ckpt;

@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "runtimes/interrupt.h"
+#include "runtimes/json.h"
 #include "runtimes/procfs.h"
 #include "runtimes/program.h"
 #include "support.h"
