@@ -2,6 +2,7 @@
 #include "commands/checkpoint_check.h"
 #include "commands/checkpoint_dump.h"
 #include "commands/checkpoint_plan.h"
+#include "commands/images_far.h"
 #include "commands/metrics.h"
 #include "commands/options.h"
 #include "commands/pre_copy.h"
@@ -43,6 +44,8 @@ struct CheckpointOptions {
   std::size_t retries = 0;
   std::optional<std::chrono::milliseconds> splay;
   std::optional<std::string> metrics_file;
+  std::optional<std::string> push;
+  FarOptions far;
   bool check = false, explain_flags = false;
 };
 
@@ -118,6 +121,18 @@ json checkpoint_one(const Context& context, const CheckpointOptions& o, const st
   }
 }
 
+/// Of one that is published: what fails here leaves it in the store.
+void push_result(const Context& context, const CheckpointOptions& o, json& result) {
+  const std::string name = result["name"];
+  try {
+    result["pushed"] = push_image(context, o.far, find_image(context.globals.store, name), {}, *o.push).to;
+  } catch (Error& error) {
+    error.within(fmt::format("checkpoint '{}' is in the store, but was not pushed", name));
+    if (error.hint.empty()) error.with_hint(fmt::format("'ckpt images push {} DEST' sends it", name));
+    throw;
+  }
+}
+
 /// Whether it is one of the failures that the user wants to hear nothing of.
 bool to_be_skipped(const CheckpointOptions& o, const Error& error) {
   if (error.code == ErrorCode::busy) return o.if_busy == "skip";
@@ -149,6 +164,11 @@ void check(const CheckpointOptions& o) {
         fmt::format("--compression {} is for the store; with --image-path the runtime's own files are wanted",
                     *o.opts.compression))
         .with_hint("leave one of the two out");
+  if (o.push && o.image_path)
+    throw Error(ErrorCode::usage, "--push sends from the store, --image-path is outside of it");
+  if (o.push) require_destination(*o.push, o.ids.size() > 1);
+  if (!o.push && (o.far.authfile || o.far.rclone_config || !o.far.tls_verify))
+    throw Error(ErrorCode::usage, "--authfile, --rclone-config and --tls-verify go with --push");
   for (const std::string& id : o.ids) validate_id(id);
   if (o.metrics_file) MetricsFile{*o.metrics_file};
 }
@@ -178,6 +198,7 @@ int checkpoint_all(Context& context, const CheckpointOptions& o) {
       if (!context.globals.json && !context.globals.dry_run)
         context.out.line(o.image_path ? results.back()["image"] : results.back()["name"]);
       count(context, o, [&](const MetricsFile& metrics) { metrics.succeeded(results.back()); });
+      if (o.push && !context.globals.dry_run) push_result(context, o, results.back());
     } catch (const Error& error) {
       if (to_be_skipped(o, error)) {
         context.out.detail(error.message);
@@ -196,6 +217,9 @@ int checkpoint_all(Context& context, const CheckpointOptions& o) {
     std::vector<Argv> commands;
     for (const json& one : results)
       for (const json& argv : one) commands.push_back(argv.get<Argv>());
+    if (o.push)
+      for (const std::string& id : o.ids)
+        commands.push_back({"ckpt", "images", "push", id + "@latest", *o.push});
     if (!failed) context.print_plan(commands);
   } else if (context.globals.json && (o.ids.size() > 1 || !results.empty())) {
     context.out.document(o.ids.size() == 1 ? results[0] : results);
@@ -250,6 +274,12 @@ Action declare_checkpoint(CLI::App& app) {
          "--splay", [o](const std::string& value) { o->splay = parse_duration(value); },
          "begin after a random part of it")
       ->check(duration());
+  app.add_option("--push", o->push,
+                 "then send it to oci:DIR, docker://REGISTRY/NAME:TAG or rclone:REMOTE:PATH")
+      ->type_name("DEST");
+  declare_far(app, o->far, "with --push: ");
+  for (const char* name : {"--push", "--authfile", "--rclone-config", "--tls-verify"})
+    app.get_option(name)->group("Far stores");
   app.add_option("--metrics-file", o->metrics_file, "write metrics there, for Prometheus' node exporter")
       ->type_name("FILE");
   app.add_flag("--check", o->check, "say all that would fail, and change nothing");

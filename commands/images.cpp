@@ -1,5 +1,6 @@
 // ckpt images ACTION: the checkpoints of the store, listed, verified, pinned, removed, pruned; inspected,
-// which is in images_inspect.cpp; exported and imported, which is in images_archive.cpp.
+// which is in images_inspect.cpp; exported and imported, in images_archive.cpp; pushed and pulled, in
+// images_far.cpp.
 #include "commands/images.h"
 
 #include <fmt/ranges.h>
@@ -7,6 +8,7 @@
 #include <set>
 
 #include "commands/images_archive.h"
+#include "commands/images_far.h"
 #include "commands/options.h"
 #include "commands/progress.h"
 #include "commands/retention.h"
@@ -32,6 +34,7 @@ struct ImagesOptions {
   bool off = false, force = false;
   std::optional<std::string> html;
   ArchiveOptions archive;
+  FarOptions far;
 };
 
 // ---- list
@@ -95,14 +98,6 @@ int list(const Context& context, const ImagesOptions& o) {
 
 // ---- on named checkpoints
 
-Image ours(const Context& context, const std::string& name) {
-  Image image = named_image(context, name);
-  if (!image.manifest)
-    throw Error(ErrorCode::image_invalid,
-                fmt::format("'{}' is no checkpoint of ckpt's: it has no ckpt.json", name));
-  return image;
-}
-
 /// Only what lies in the store under its container's name is ckpt's to change.
 void require_in_store(const Context& context, const Image& image) {
   const auto home = checkpoints_of(context.globals.store, image.manifest->id);
@@ -142,7 +137,7 @@ int on_each(const Context& context, const ImagesOptions& o) {
   if (o.names.empty())
     throw Error(ErrorCode::usage, fmt::format("images {}: no checkpoint is named", o.action));
   std::vector<Image> images;
-  for (const std::string& name : o.names) images.push_back(ours(context, name));
+  for (const std::string& name : o.names) images.push_back(own_image(context, name));
   if (o.action != "verify")
     for (const Image& image : images) require_in_store(context, image);
   if (context.globals.dry_run && o.action != "verify") {
@@ -251,9 +246,28 @@ int prune_store(const Context& context, const ImagesOptions& o) {
 CLI::Validator archive_compression() {
   return CLI::Validator(
       [](std::string& value) {
-        return zstd_level(value) ? "" : not_one_of(value, {"none", "zstd"});
+        return zstd_level(value) ? "" : not_one_of(value, {"none", "gzip", "zstd"});
       },
-      "none|zstd");
+      "none|gzip|zstd");
+}
+
+/// Words after the action, as messages call them.
+void require_operands(const ImagesOptions& o) {
+  static const std::map<std::string, std::string> one = {{"inspect", "one checkpoint"},
+                                                         {"export", "one checkpoint"},
+                                                         {"import", "one archive"},
+                                                         {"pull", "one place"},
+                                                         {"push", "one checkpoint and a place"}};
+  const auto wanted = one.find(o.action);
+  if (wanted != one.end() && o.names.size() != (o.action == "push" ? 2 : 1))
+    throw Error(ErrorCode::usage, fmt::format("images {}: name {}", o.action, wanted->second));
+}
+
+void require_far_options(const FarOptions& o, const std::string& action) {
+  if (action == "push" || action == "pull") return;
+  if (o.authfile || o.rclone_config || !o.tls_verify)
+    throw Error(ErrorCode::usage,
+                "--authfile, --rclone-config and --tls-verify go with 'images push' and 'images pull'");
 }
 
 int images(Context& context, const ImagesOptions& o) {
@@ -263,28 +277,30 @@ int images(Context& context, const ImagesOptions& o) {
   if (o.force && o.action != "remove") throw Error(ErrorCode::usage, "--force goes with 'images remove'");
   if (o.html && o.action != "inspect") throw Error(ErrorCode::usage, "--html goes with 'images inspect'");
   require_archive_options(o.archive, o.action);
-  const bool import = o.action == "import";
+  require_far_options(o.far, o.action);
+  const bool import = o.action == "import" || o.action == "pull";
   if (import && (o.keep.keeps() || o.keep.min_free))
-    throw Error(ErrorCode::usage, "of the rules only --max-bytes goes with 'images import'");
+    throw Error(ErrorCode::usage,
+                fmt::format("of the rules only --max-bytes goes with 'images {}'", o.action));
   if (o.keep.any() && o.action != "prune" && o.action != "list" && !import)
     throw Error(ErrorCode::usage,
                 fmt::format("{} go with 'images prune' and 'images list'", kRetentionOptions));
   if (o.action == "list") return list(context, o);
   if (o.action == "prune") return prune_store(context, o);
-  if ((o.action == "inspect" || o.action == "export" || import) && o.names.size() != 1)
-    throw Error(ErrorCode::usage,
-                fmt::format("images {}: name one {}", o.action, import ? "archive" : "checkpoint"));
+  require_operands(o);
   if (o.action == "inspect") return inspect_image(context, o.names[0], o.html);
   if (o.action == "export") return export_image(context, o.archive, o.names[0]);
-  if (import) return import_image(context, o.archive, o.names[0], o.keep.max_bytes);
+  if (o.action == "import") return import_image(context, o.archive, o.names[0], o.keep.max_bytes);
+  if (o.action == "push") return push_action(context, o.far, o.archive, o.names[0], o.names[1]);
+  if (o.action == "pull") return pull_action(context, o.far, o.archive, o.names[0], o.keep.max_bytes);
   return on_each(context, o);
 }
 
 }  // namespace
 
 const std::vector<std::string>& image_actions() {
-  static const std::vector<std::string> actions = {"list",   "inspect", "verify", "pin",
-                                                   "remove", "prune",   "export", "import"};
+  static const std::vector<std::string> actions = {"list",  "inspect", "verify", "pin",  "remove",
+                                                   "prune", "export",  "import", "push", "pull"};
   return actions;
 }
 
@@ -314,6 +330,14 @@ Image named_image(const Context& context, const std::string& name) {
   return find_image(context.globals.store, name);
 }
 
+Image own_image(const Context& context, const std::string& name) {
+  Image image = named_image(context, name);
+  if (!image.manifest)
+    throw Error(ErrorCode::image_invalid,
+                fmt::format("'{}' is no checkpoint of ckpt's: it has no ckpt.json", name));
+  return image;
+}
+
 Action declare_images(CLI::App& app) {
   auto o = std::make_shared<ImagesOptions>();
   declare_retention(app, o->keep);
@@ -323,19 +347,22 @@ Action declare_images(CLI::App& app) {
       ->type_name("FILE");
   app.add_option("--archive", o->archive.archive, "with export: the archive to write, - for stdout")
       ->type_name("FILE");
-  app.add_option(
-         "--compression", o->archive.compression,
-         "with export: zstd:LEVEL with a level of 1 to 19 (default: by the archive's name, else zstd)")
+  app.add_option("--compression", o->archive.compression,
+                 "with export and push: zstd:LEVEL with a level of 1 to 19 (default: by the archive's name, "
+                 "else zstd)")
       ->check(archive_compression());
-  app.add_option("--id", o->archive.id, "with import: the container's id (default: the archive's)")
+  app.add_option("--id", o->archive.id, "with import and pull: the container's id (default: the archive's)")
       ->type_name("NAME");
   app.add_flag("--trust-spec", o->archive.trust_spec,
-               "with import: its configuration may be used, with mounts, devices and hooks");
-  app.add_option("ACTION", o->action, "list, inspect, verify, pin, remove, prune, export or import")
+               "with import and pull: its configuration may be used, with mounts, devices and hooks");
+  declare_far(app, o->far, "with push and pull: ");
+  app.add_option("ACTION", o->action,
+                 "list, inspect, verify, pin, remove, prune, export, import, push or pull")
       ->required();
-  app.add_option("NAME", o->names,
-                 "containers for list and prune, an archive or - for import, checkpoints as ID@TIMESTAMP for "
-                 "the others");
+  app.add_option(
+      "NAME", o->names,
+      "containers for list and prune, an archive or - for import, a place for pull and after push's "
+      "checkpoint, checkpoints as ID@TIMESTAMP for the others");
   return [o](Context& context) { return images(context, *o); };
 }
 

@@ -17,6 +17,8 @@ std::string human(std::uint64_t bytes);
 std::string name_of(const Image& image);
 /// As find_image(), but a bare ID is wrong use.
 Image named_image(const Context& context, const std::string& name);
+/// As named_image(), with a manifest. Throws Error(image_invalid).
+Image own_image(const Context& context, const std::string& name);
 /// Every file of an image with a manifest against its digest. Throws Error(image_invalid).
 void verify_content(const Context& context, const Image& image);
 /// `images inspect`: what is inside. `html` names the file that a page of it goes to.

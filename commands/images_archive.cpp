@@ -38,14 +38,6 @@ void require_target(const std::string& file) {
         .with_hint("name another file, or '-' for stdout");
 }
 
-Image exportable(const Context& context, const std::string& name) {
-  Image image = named_image(context, name);
-  if (!image.manifest)
-    throw Error(ErrorCode::image_invalid,
-                fmt::format("'{}' is no checkpoint of ckpt's: it has no ckpt.json", name));
-  return image;
-}
-
 std::uint64_t write_whole(const Image& image, const std::string& file, std::optional<int> level) {
   WholeFile whole(file);
   try {
@@ -69,52 +61,32 @@ Fd open_archive(const std::string& file) {
   return fd;
 }
 
-std::uint64_t size_of(int fd) {
-  struct stat stat = {};
-  return ::fstat(fd, &stat) == 0 && S_ISREG(stat.st_mode) ? static_cast<std::uint64_t>(stat.st_size) : 0;
-}
-
-ImportChoice choice_of(const Context& context, const ArchiveOptions& o) {
-  ImportChoice choice{.id = o.id, .kind = {}, .trust_spec = o.trust_spec};
-  if (o.id) validate_id(*o.id);
-  if (context.globals.runtime) choice.kind = runtime_named(*context.globals.runtime)->kind;
-  return choice;
-}
-
-/// From the stream into the store; the manifest as it is there.
-Manifest bring_in(const Context& context, const ArchiveOptions& o, const std::string& file,
-                  const ArchiveLimits& limits, StagedImage& image) {
-  const ImportChoice choice = choice_of(context, o);
-  const Fd in = open_archive(file);
-  const std::string shown = file == kStream ? "stdin" : file;
-  image.create();
-  const Progress progress(
-      context, "import", shown, [&] { return size_of(in.get()); }, bytes_read);
-  const ArchiveContent content = read_archive(in.get(), shown, image.directory(), limits);
-  Manifest manifest = imported_manifest(content, image.directory(), choice, shown);
-  image.name_it(absolute_path(context.globals.store), manifest.id,
-                imported_stamp(manifest, image.directory()));
-  image.publish(manifest);
-  return manifest;
-}
-
 std::uint64_t bytes_of(const Manifest& manifest) {
   std::uint64_t bytes = 0;
   for (const ImageFile& file : manifest.files) bytes += file.size;
   return bytes;
 }
 
+std::uint64_t size_of(int fd) {
+  struct stat stat = {};
+  return ::fstat(fd, &stat) == 0 && S_ISREG(stat.st_mode) ? static_cast<std::uint64_t>(stat.st_size) : 0;
+}
+
 }  // namespace
 
 void require_archive_options(const ArchiveOptions& o, const std::string& action) {
-  const auto only_with = [&](bool given, const char* option, const char* verb) {
-    if (given && action != verb)
-      throw Error(ErrorCode::usage, fmt::format("{} goes with 'images {}'", option, verb));
+  const auto only_with = [&](bool given, const char* option, const char* verb, const char* far) {
+    if (given && action != verb && action != far)
+      throw Error(ErrorCode::usage,
+                  *far == '\0' ? fmt::format("{} goes with 'images {}'", option, verb)
+                               : fmt::format("{} goes with 'images {}' and 'images {}'", option, verb, far));
   };
-  only_with(o.archive.has_value(), "--archive", "export");
-  only_with(o.compression.has_value(), "--compression", "export");
-  only_with(o.id.has_value(), "--id", "import");
-  only_with(o.trust_spec, "--trust-spec", "import");
+  only_with(o.archive.has_value(), "--archive", "export", "");
+  only_with(o.compression.has_value(), "--compression", "export", "push");
+  only_with(o.id.has_value(), "--id", "import", "pull");
+  only_with(o.trust_spec, "--trust-spec", "import", "pull");
+  if (action == "export" && o.compression == "gzip")
+    throw Error(ErrorCode::usage, "--compression gzip is for 'images push'; an archive is zstd or plain");
 }
 
 std::optional<int> archive_level(const std::string& file, const std::optional<std::string>& compression) {
@@ -141,7 +113,7 @@ int export_image(const Context& context, const ArchiveOptions& o, const std::str
     refuse_terminal(STDOUT_FILENO, "stdout", "send it to a file or a program");
   else
     require_target(file);
-  const Image image = exportable(context, name);
+  const Image image = own_image(context, name);
   if (context.globals.dry_run) {
     const std::string to = stream ? file : absolute_path(file).string();
     context.print_plan(std::vector<Argv>{Argv{"tar", level ? "--zstd" : "--no-auto-compress", "-C",
@@ -165,6 +137,48 @@ int export_image(const Context& context, const ArchiveOptions& o, const std::str
   return 0;
 }
 
+ImportChoice choice_of(const Context& context, const ArchiveOptions& o) {
+  ImportChoice choice{.id = o.id, .kind = {}, .trust_spec = o.trust_spec};
+  if (o.id) validate_id(*o.id);
+  if (context.globals.runtime) choice.kind = runtime_named(*context.globals.runtime)->kind;
+  return choice;
+}
+
+void name_and_publish(const Context& context, const std::string& stamp, Manifest& manifest,
+                      StagedImage& image) {
+  image.name_it(absolute_path(context.globals.store), manifest.id, stamp);
+  image.publish(manifest);
+}
+
+Brought bring_in(const Context& context, const ArchiveOptions& o, int in, const std::string& name,
+                 const std::optional<std::uint64_t>& max_bytes) {
+  const std::string& store = context.globals.store;
+  const ImportChoice choice = choice_of(context, o);
+  const ImportPlace place(store);
+  const ArchiveLimits limits{.bytes = max_bytes.value_or(space_of(store).free)};
+  StagedImage image = StagedImage::of_import(place.directory());
+  image.create();
+  const Progress progress(
+      context, "import", name, [&] { return size_of(in); }, bytes_read);
+  const ArchiveContent content = read_archive(in, name, image.directory(), limits);
+  Manifest manifest = imported_manifest(content, image.directory(), choice, name);
+  name_and_publish(context, imported_stamp(manifest, image.directory()), manifest, image);
+  return {image.name(), image.final_directory(), std::move(manifest)};
+}
+
+int tell_brought(const Context& context, const Brought& brought) {
+  if (context.globals.json)
+    context.out.document({{"name", brought.name},
+                          {"id", brought.manifest.id},
+                          {"path", brought.directory.string()},
+                          {"bytes", bytes_of(brought.manifest)},
+                          {"runtime", table_of(brought.manifest.target.kind).name},
+                          {"by", brought.manifest.imported->by}});
+  else
+    context.out.line(brought.name);
+  return 0;
+}
+
 int import_image(const Context& context, const ArchiveOptions& o, const std::string& file,
                  const std::optional<std::uint64_t>& max_bytes) {
   const std::string& store = context.globals.store;
@@ -174,20 +188,8 @@ int import_image(const Context& context, const ArchiveOptions& o, const std::str
     context.print_plan(std::vector<Argv>{Argv{"tar", "-C", into, "-xf", file}});
     return 0;
   }
-  const ImportPlace place(store);
-  const ArchiveLimits limits{.bytes = max_bytes.value_or(space_of(store).free)};
-  StagedImage image = StagedImage::of_import(place.directory());
-  const Manifest manifest = bring_in(context, o, file, limits, image);
-  if (context.globals.json)
-    context.out.document({{"name", image.name()},
-                          {"id", manifest.id},
-                          {"path", image.final_directory().string()},
-                          {"bytes", bytes_of(manifest)},
-                          {"runtime", table_of(manifest.target.kind).name},
-                          {"by", manifest.imported->by}});
-  else
-    context.out.line(image.name());
-  return 0;
+  const Fd in = open_archive(file);
+  return tell_brought(context, bring_in(context, o, in.get(), file == kStream ? "stdin" : file, max_bytes));
 }
 
 }  // namespace ckpt

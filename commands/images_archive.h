@@ -5,12 +5,14 @@
 #include <string>
 
 #include "commands/context.h"
+#include "images/imported.h"
+#include "images/store.h"
 
 namespace ckpt {
 
 struct ArchiveOptions {
-  std::optional<std::string> archive, compression;  ///< export
-  std::optional<std::string> id;                    ///< import
+  std::optional<std::string> archive = {}, compression = {};  ///< export
+  std::optional<std::string> id = {};                         ///< import
   bool trust_spec = false;
 };
 
@@ -19,6 +21,21 @@ void require_archive_options(const ArchiveOptions& o, const std::string& action)
 int export_image(const Context& context, const ArchiveOptions& o, const std::string& name);
 int import_image(const Context& context, const ArchiveOptions& o, const std::string& file,
                  const std::optional<std::uint64_t>& max_bytes);
+
+/// What is in the store now.
+struct Brought {
+  std::string name;
+  std::filesystem::path directory;
+  Manifest manifest;
+};
+/// From the descriptor `in` into the store; `name` is whose it is for messages.
+Brought bring_in(const Context& context, const ArchiveOptions& o, int in, const std::string& name,
+                 const std::optional<std::uint64_t>& max_bytes);
+ImportChoice choice_of(const Context& context, const ArchiveOptions& o);
+/// Under the name of the time when it was taken.
+void name_and_publish(const Context& context, const std::string& stamp, Manifest& manifest,
+                      StagedImage& image);
+int tell_brought(const Context& context, const Brought& brought);
 
 /// The level of zstd for an archive of that name, or what --compression says; nullopt: a plain tar. Throws
 /// Error(usage) for a name that promises what ckpt does not write. Pure.

@@ -147,7 +147,38 @@ int tell_check(const Context& context, const RestorePlan& plan) {
   return 0;
 }
 
+void require_far_source(const RestoreOptions& o) {
+  const bool far = o.from && is_far(*o.from);
+  if (!far && (o.trust_spec || o.far.authfile || o.far.rclone_config || !o.far.tls_verify))
+    throw Error(ErrorCode::usage,
+                "--trust-spec, --authfile, --rclone-config and --tls-verify go with --from of a far store")
+        .with_hint("that is oci:DIR[:TAG], docker://REGISTRY/NAME:TAG or rclone:REMOTE:PATH");
+  if (far && o.check.value_or(false))
+    throw Error(ErrorCode::usage, "--check changes nothing, and --from would bring an image into the store")
+        .with_hint("'ckpt images pull' first, then --check --from its name");
+}
+
+/// What is pulled stays in the store, so that the restore can be tried again from there.
+RestoreOptions with_near_image(const Context& context, RestoreOptions o) {
+  const Brought brought = pull_image(context, o.far, {.trust_spec = o.trust_spec}, *o.from, std::nullopt);
+  context.out.detail(fmt::format("pulled '{}' as '{}'", *o.from, brought.name));
+  o.from = brought.name;
+  return o;
+}
+
+int restore_near(const Context& context, const RestoreOptions& o);
+
 int restore_container(const Context& context, const RestoreOptions& o) {
+  require_far_source(o);
+  if (!o.from || !is_far(*o.from)) return restore_near(context, o);
+  if (context.globals.dry_run) {
+    context.print_plan(planned_pull(context, o.far, *o.from));
+    return 0;
+  }
+  return restore_near(context, with_near_image(context, o));
+}
+
+int restore_near(const Context& context, const RestoreOptions& o) {
   const auto begin = Clock::now();
   const RestorePlan plan = plan_restore(context, o);
   const std::string& id = plan.record.id;
@@ -197,7 +228,15 @@ int restore_container(const Context& context, const RestoreOptions& o) {
 Action declare_restore(CLI::App& app) {
   auto o = std::make_shared<RestoreOptions>();
   app.add_option("--image-path", o->image_path, "directory with the images")->type_name("DIR");
-  app.add_option("--from", o->from, "checkpoint in the store: ID@latest, ID@TIMESTAMP")->type_name("NAME");
+  app.add_option(
+         "--from", o->from,
+         "checkpoint in the store: ID@latest, ID@TIMESTAMP; or pulled from oci:, docker:// or rclone:")
+      ->type_name("NAME");
+  declare_far(app, o->far, "with --from of a far store: ");
+  app.add_flag("--trust-spec", o->trust_spec,
+               "with --from of a far store: its configuration may be used, with mounts, devices and hooks");
+  for (const char* name : {"--authfile", "--rclone-config", "--tls-verify", "--trust-spec"})
+    app.get_option(name)->group("Far stores");
   app.add_option("-b,--bundle", o->bundle, "bundle to restore into (default: the one of the checkpoint)")
       ->type_name("DIR");
   app.add_option("--spec", o->spec, "restore into the specification of a new container")

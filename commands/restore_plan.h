@@ -9,6 +9,7 @@
 
 #include "commands/compatibility.h"
 #include "commands/gpu.h"
+#include "commands/images_far.h"
 #include "commands/launching.h"
 #include "images/store.h"
 #include "runtimes/spelling.h"
@@ -17,6 +18,8 @@ namespace ckpt {
 
 struct RestoreOptions : LaunchOptions {
   std::optional<std::string> image_path, from, bundle, spec, work_path, hostname, tcp;
+  FarOptions far;           ///< when `from` is far
+  bool trust_spec = false;  ///< of what is pulled
   std::vector<std::string> gpu_map, map_mounts;
   CudaOptions cuda;
   std::optional<bool> replace, force, verify_image, no_verify;

@@ -7,10 +7,10 @@ _ckpt_verbs='= run checkpoint restore list images state wait logs exec kill dele
 _ckpt_options() {
   case $1 in
     run) kind='= -b --bundle -d --detach --pid-file --log-path --console-socket --device --cdi-spec-dir --overlay' ;;
-    checkpoint) kind='= --image-path --work-path --work-dir --leave-running --tcp-established --allow-open-tcp --skip-in-flight --tcp-skip-in-flight --link-remap --file-locks --ext-unix-sk --shell-job --manage-cgroups-mode --compression --pre-copy --cuda --cuda-timeout --keep-last --keep-within --max-bytes --min-free --if-busy --if-not-running --retries --splay --metrics-file --check --explain-flags' ;;
-    restore) kind='= --image-path --from -b --bundle --spec --map-mount --hostname --work-path --work-dir -d --detach --pid-file --log-path --console-socket --tcp-established --allow-open-tcp --tcp-close --tcp --link-remap --file-locks --ext-unix-sk --shell-job --manage-cgroups-mode --cuda --gpu-map --replace --verify-image --check --verify --no-verify --probe --probe-timeout --force' ;;
+    checkpoint) kind='= --image-path --work-path --work-dir --leave-running --tcp-established --allow-open-tcp --skip-in-flight --tcp-skip-in-flight --link-remap --file-locks --ext-unix-sk --shell-job --manage-cgroups-mode --compression --pre-copy --cuda --cuda-timeout --keep-last --keep-within --max-bytes --min-free --if-busy --if-not-running --retries --splay --push --authfile --rclone-config --tls-verify --metrics-file --check --explain-flags' ;;
+    restore) kind='= --image-path --from --authfile --rclone-config --tls-verify --trust-spec -b --bundle --work-path --work-dir -d --detach --pid-file --log-path --console-socket --tcp-established --allow-open-tcp --tcp-close --link-remap --file-locks --ext-unix-sk --shell-job --manage-cgroups-mode --cuda --gpu-map --replace --verify-image --check --verify --no-verify --probe --probe-timeout --force' ;;
     list) kind='= -a --all' ;;
-    images) kind='= --keep-last --keep-within --max-bytes --min-free --off -f --force --html --archive --compression --id --trust-spec' ;;
+    images) kind='= --keep-last --keep-within --max-bytes --min-free --off -f --force --html --archive --compression --id --trust-spec --authfile --rclone-config --tls-verify' ;;
     state) kind='= ' ;;
     wait) kind='= ' ;;
     logs) kind='= -f --follow' ;;
@@ -64,10 +64,17 @@ _ckpt_kind() {
     'checkpoint --if-not-running') kind='= fail skip' ;;
     'checkpoint --retries') kind='any' ;;
     'checkpoint --splay') kind='any' ;;
+    'checkpoint --push') kind='any' ;;
+    'checkpoint --authfile') kind='file' ;;
+    'checkpoint --rclone-config') kind='file' ;;
+    'checkpoint --tls-verify') kind='= true false' ;;
     'checkpoint --metrics-file') kind='file' ;;
     'checkpoint '[1-9]*) kind='containers' ;;
     'restore --image-path') kind='directory' ;;
     'restore --from') kind='images' ;;
+    'restore --authfile') kind='file' ;;
+    'restore --rclone-config') kind='file' ;;
+    'restore --tls-verify') kind='= true false' ;;
     'restore -b' | 'restore --bundle') kind='directory' ;;
     'restore --spec') kind='any' ;;
     'restore --map-mount') kind='any' ;;
@@ -89,9 +96,12 @@ _ckpt_kind() {
     'images --min-free') kind='any' ;;
     'images --html') kind='file' ;;
     'images --archive') kind='file' ;;
-    'images --compression') kind='= none zstd' ;;
+    'images --compression') kind='= none gzip zstd' ;;
     'images --id') kind='any' ;;
-    'images 1') kind='= list inspect verify pin remove prune export import' ;;
+    'images --authfile') kind='file' ;;
+    'images --rclone-config') kind='file' ;;
+    'images --tls-verify') kind='= true false' ;;
+    'images 1') kind='= list inspect verify pin remove prune export import push pull' ;;
     'images '[1-9]*) kind='names' ;;
     'state 1') kind='containers' ;;
     'wait 1') kind='containers' ;;

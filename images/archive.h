@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "images/layer/archive_tar.h"
 #include "images/store.h"
 
 namespace ckpt {
@@ -16,6 +17,10 @@ namespace ckpt {
 /// Error(image_invalid) when the image is not what its manifest says, Error(runtime_failed) when writing
 /// fails.
 void write_archive(const Image& image, int out, std::optional<int> level);
+/// The same as a layer of an OCI image, compressed as `filter` says.
+BlobDigests write_layer_blob(const Image& image, int out, const ArchiveFilter& filter);
+/// SHA-256, hexadecimal.
+std::string sha256_of(const std::string& text);
 
 /// What an archive may be at most.
 struct ArchiveLimits {
@@ -26,6 +31,7 @@ struct ArchiveLimits {
 struct ArchiveContent {
   std::vector<ImageFile> files;         ///< sorted, with sizes and digests of what was written
   std::optional<std::string> manifest;  ///< the text of its ckpt.json, which is not written
+  bool as_stored = false;  ///< its files are those of a store, where ckpt may have compressed them
 };
 /// Lays what the descriptor `in` has down in `directory`, which is empty and nobody else's: files 0600,
 /// directories 0700, links only from `parent` to the dump before. `name` is the archive's for messages.

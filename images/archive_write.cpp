@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <functional>
 #include <map>
 
 #include "images/archive.h"
@@ -54,14 +55,13 @@ bool goes_before(const Source& a, const Source& b) {
   return std::pair(rank(a), a.entry.name) < std::pair(rank(b), b.entry.name);
 }
 
+using Writer = std::unique_ptr<ArchiveWriter>;
+
 class Export {
  public:
-  Export(const Image& image, int out, std::optional<int> level)
+  Export(const Image& image, const std::function<std::string(Writer&)>& open)
       : image_(image), manifest_(*image.manifest), time_(parse_instant(manifest_.created)) {
-    const auto* module = static_cast<const ArchiveModule*>(module_table("ckpt_archive_module"));
-    constexpr std::size_t kMostThreads = 8;
-    require(module->write(out, interrupt_fd(), level.value_or(0),
-                          static_cast<int>(thread_count(kMostThreads)), writer_));
+    require(open(writer_));
   }
 
   void all() {
@@ -207,13 +207,20 @@ class Export {
   const Image& image_;
   Manifest manifest_;  ///< as it will be in the archive
   const std::optional<timespec> time_;
-  std::unique_ptr<ArchiveWriter> writer_;
+  Writer writer_;
   std::vector<ImageFile> files_;
 };
 
-}  // namespace
+const ArchiveModule& archive_module() {
+  return *static_cast<const ArchiveModule*>(module_table("ckpt_archive_module"));
+}
 
-void write_archive(const Image& image, int out, std::optional<int> level) {
+int compressing_threads() {
+  constexpr std::size_t kMostThreads = 8;
+  return static_cast<int>(thread_count(kMostThreads));
+}
+
+void require_archivable(const Image& image) {
   check_sizes(image.directory, *image.manifest);
   if (image.manifest->images == "." && !image.manifest->pre_dumps.empty())
     throw Error(
@@ -222,7 +229,31 @@ void write_archive(const Image& image, int out, std::optional<int> level) {
                     "of archives has no place for",
                     image.directory.string()))
         .with_hint("take it without --image-path");
-  Export(image, out, level).all();
+}
+
+}  // namespace
+
+void write_archive(const Image& image, int out, std::optional<int> level) {
+  require_archivable(image);
+  Export(image, [&](Writer& writer) {
+    return archive_module().write(out, interrupt_fd(), level.value_or(0), compressing_threads(), writer);
+  }).all();
+}
+
+BlobDigests write_layer_blob(const Image& image, int out, const ArchiveFilter& filter) {
+  require_archivable(image);
+  BlobDigests digests;
+  Export(image, [&](Writer& writer) {
+    return archive_module().write_blob(out, interrupt_fd(), filter, compressing_threads(), digests, writer);
+  }).all();
+  return digests;
+}
+
+std::string sha256_of(const std::string& text) {
+  std::string hex;
+  if (const std::string failed = archive_module().sha256(text, hex); !failed.empty())
+    throw Error(ErrorCode::unsupported, failed);
+  return hex;
 }
 
 std::string config_dump(const Manifest& manifest, const std::string& checkpointed) {

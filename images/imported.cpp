@@ -68,7 +68,7 @@ void require_true(const Manifest& m, const ArchiveContent& content, const std::s
     if (found == told.end())
       refuse(name, fmt::format("has '{}', of which its ckpt.json does not know", file.path));
     const ImageFile* known = found->second;
-    if (known->unpacked)
+    if (known->unpacked && !content.as_stored)
       throw Error(ErrorCode::image_invalid,
                   fmt::format("the archive '{}' has '{}' as ckpt compressed it, which an export unpacks",
                               name, file.path))
@@ -163,8 +163,18 @@ Manifest imported_manifest(const ArchiveContent& content, const fs::path& direct
                 fmt::format("the archive '{}' names its container '{}', which cannot be an id here", name,
                             printable(m.id)))
         .with_hint("name it with --id");
-  m.files = content.files;
+  if (!content.as_stored) m.files = content.files;
   return m;
+}
+
+std::vector<std::pair<std::string, std::string>> dump_links(const Manifest& manifest) {
+  std::vector<std::pair<std::string, std::string>> links;
+  for (std::size_t i = 0; i < manifest.pre_dumps.size(); ++i) {
+    const bool last = i + 1 == manifest.pre_dumps.size();
+    links.emplace_back((last ? "checkpoint" : manifest.pre_dumps[i + 1].directory) + "/parent",
+                       "../" + manifest.pre_dumps[i].directory);
+  }
+  return links;
 }
 
 std::string imported_stamp(const Manifest& manifest, const fs::path& directory) {
@@ -204,6 +214,28 @@ ImportPlace::ImportPlace(const fs::path& store) : directory_(place_of(store)) {
 void finish_imports(const fs::path& store) {
   const Fd lock = open_place(place_of(store));
   if (lock && ::flock(lock.get(), LOCK_EX | LOCK_NB) == 0) empty_place(place_of(store));
+  std::error_code error;
+  for (const char* kind : {"push", "pull"})
+    for (fs::directory_iterator it(absolute_path(store) / kind, error), end; !error && it != end;
+         it.increment(error))
+      if (const Fd one = open_place(it->path()); one && ::flock(one.get(), LOCK_EX | LOCK_NB) == 0)
+        remove_tree(it->path());
+}
+
+FarStaging::FarStaging(const fs::path& store, const std::string& kind, const std::string& name)
+    : directory_(absolute_path(store) / kind / name) {
+  make_private_dirs(directory_);
+  lock_ = open_place(directory_);
+  struct stat stat = {};
+  if (!lock_ || ::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0 || ::fstat(lock_.get(), &stat) != 0 ||
+      stat.st_nlink == 0)
+    throw Error(ErrorCode::busy,
+                fmt::format("another ckpt, or a program that it began, works in '{}'", directory_.string()))
+        .with_hint("wait for it; one whose ckpt was killed ends by itself");
+}
+
+FarStaging::~FarStaging() {
+  if (!kept_) remove_tree(directory_);
 }
 
 }  // namespace ckpt

@@ -68,21 +68,49 @@ la_ssize_t write_some(archive* a, void* data, const void* buffer, std::size_t si
   }
 }
 
+void set_option(archive* a, const std::string& filter, const char* option, const char* value) {
+  require(archive_write_set_filter_option(a, filter.c_str(), option, value), a,
+          "cannot compress with " + filter);
+}
+
+void add_filter(archive* a, const ArchiveFilter& filter, int threads) {
+  if (filter.name.empty()) return;
+  const bool zstd = filter.name == "zstd";
+  require(zstd ? archive_write_add_filter_zstd(a) : archive_write_add_filter_gzip(a), a,
+          "cannot compress with " + filter.name);
+  if (filter.level > 0) set_option(a, filter.name, "compression-level", std::to_string(filter.level).c_str());
+  // Also one thread compresses in the pieces that several do.
+  if (zstd) set_option(a, filter.name, "threads", std::to_string(std::max(threads, 1)).c_str());
+  // The same image gives the same bytes.
+  if (!zstd) set_option(a, filter.name, "timestamp", nullptr);
+}
+
+void add_header(archive* a, const ArchiveEntry& entry) {
+  using Type = ArchiveEntry::Type;
+  const Entry header(archive_entry_new());
+  archive_entry* e = header.get();
+  archive_entry_set_pathname(e, entry.name.c_str());
+  archive_entry_set_mtime(e, entry.time, 0);
+  archive_entry_set_filetype(e, entry.type == Type::directory ? AE_IFDIR
+                                : entry.type == Type::symlink ? AE_IFLNK
+                                                              : AE_IFREG);
+  archive_entry_set_perm(e, entry.type == Type::file ? 0600 : entry.type == Type::directory ? 0700 : 0777);
+  if (entry.type == Type::symlink) archive_entry_set_symlink(e, entry.link.c_str());
+  archive_entry_set_size(e, entry.type == Type::file ? static_cast<la_int64_t>(entry.size) : 0);
+  require(archive_write_header(a, e), a, "cannot add '" + entry.name + "'");
+}
+
+using Sink = la_ssize_t(archive*, void*, const void*, std::size_t);
+
 class TarWriter : public ArchiveWriter {
  public:
-  TarWriter(int fd, int interrupt, int level, int threads)
-      : out_(stream_of(fd, interrupt)), tar_(archive_write_new()) {
+  TarWriter(const ArchiveFilter& filter, int threads, void* out, Sink* sink) : tar_(archive_write_new()) {
     archive* a = tar_.get();
     archive_write_set_format_pax_restricted(a);
     archive_write_set_bytes_per_block(a, static_cast<int>(kBlock));
     archive_write_set_bytes_in_last_block(a, 1);
-    if (level > 0) {
-      require(archive_write_add_filter_zstd(a), a, "cannot compress with zstd");
-      set("compression-level", level);
-      // Also one thread compresses in the pieces that several do.
-      set("threads", std::max(threads, 1));
-    }
-    require(archive_write_open(a, &out_, nullptr, write_some, nullptr), a, "cannot write the archive");
+    add_filter(a, filter, threads);
+    require(archive_write_open(a, out, nullptr, sink, nullptr), a, "cannot write the archive");
   }
   TarWriter(const TarWriter&) = delete;
   TarWriter& operator=(const TarWriter&) = delete;
@@ -92,7 +120,7 @@ class TarWriter : public ArchiveWriter {
   }
 
   std::string add(const ArchiveEntry& entry) override {
-    return text_of_failure([&] { add_header(entry); });
+    return text_of_failure([&] { add_header(tar_.get(), entry); });
   }
   std::string write(const char* data, std::size_t size) override {
     return text_of_failure([&] { write_bytes(tar_.get(), data, size); });
@@ -105,28 +133,128 @@ class TarWriter : public ArchiveWriter {
   }
 
  private:
-  void set(const char* option, int value) {
-    require(archive_write_set_filter_option(tar_.get(), "zstd", option, std::to_string(value).c_str()),
-            tar_.get(), "cannot compress with zstd");
+  Writer tar_;
+  bool finished_ = false;
+};
+
+class FileWriter : public ArchiveWriter {
+ public:
+  FileWriter(int fd, int interrupt, const ArchiveFilter& filter, int threads)
+      : out_(stream_of(fd, interrupt)), tar_(filter, threads, &out_, write_some) {}
+  std::string add(const ArchiveEntry& entry) override { return tar_.add(entry); }
+  std::string write(const char* data, std::size_t size) override { return tar_.write(data, size); }
+  std::string finish() override { return tar_.finish(); }
+
+ private:
+  Stream out_;
+  TarWriter tar_;
+};
+
+// ---- layers of OCI images
+
+/// libarchive's own SHA-256, which it has for the entries of an mtree.
+class Sha256 {
+ public:
+  Sha256() : sum_(archive_write_new()) {
+    archive* a = sum_.get();
+    archive_write_set_format_mtree(a);
+    require(archive_write_set_options(a, "mtree:!all,mtree:sha256"), a, "cannot compute SHA-256");
+    require(archive_write_open(a, &text_, nullptr, append, nullptr), a, "cannot compute SHA-256");
+    const Entry header(archive_entry_new());
+    archive_entry_set_pathname(header.get(), "content");
+    archive_entry_set_filetype(header.get(), AE_IFREG);
+    archive_entry_set_size(header.get(), INT64_MAX);
+    require(archive_write_header(a, header.get()), a, "cannot compute SHA-256");
+  }
+  Sha256(const Sha256&) = delete;
+  Sha256& operator=(const Sha256&) = delete;
+  void update(const void* data, std::size_t size) {
+    write_bytes(sum_.get(), static_cast<const char*>(data), size);
+  }
+  std::string hex() {
+    require(archive_write_close(sum_.get()), sum_.get(), "cannot compute SHA-256");
+    constexpr std::string_view kKey = "sha256digest=";
+    constexpr std::size_t kDigits = 64;
+    const std::size_t at = text_.find(kKey);
+    if (at == std::string::npos) throw Failure{"cannot compute SHA-256: libarchive was built without it"};
+    return text_.substr(at + kKey.size(), kDigits);
   }
 
-  void add_header(const ArchiveEntry& entry) {
-    using Type = ArchiveEntry::Type;
-    const Entry header(archive_entry_new());
-    archive_entry* e = header.get();
-    archive_entry_set_pathname(e, entry.name.c_str());
-    archive_entry_set_mtime(e, entry.time, 0);
-    archive_entry_set_filetype(e, entry.type == Type::directory ? AE_IFDIR
-                                  : entry.type == Type::symlink ? AE_IFLNK
-                                                                : AE_IFREG);
-    archive_entry_set_perm(e, entry.type == Type::file ? 0600 : entry.type == Type::directory ? 0700 : 0777);
-    if (entry.type == Type::symlink) archive_entry_set_symlink(e, entry.link.c_str());
-    archive_entry_set_size(e, entry.type == Type::file ? static_cast<la_int64_t>(entry.size) : 0);
-    require(archive_write_header(tar_.get(), e), tar_.get(), "cannot add '" + entry.name + "'");
+ private:
+  static la_ssize_t append(archive* /*sum*/, void* data, const void* buffer, std::size_t size) {
+    static_cast<std::string*>(data)->append(static_cast<const char*>(buffer), size);
+    return static_cast<la_ssize_t>(size);
+  }
+
+  std::string text_;
+  Writer sum_;
+};
+
+/// A file that is compressed as a whole, with the digests of both of its forms.
+class BlobWriter : public ArchiveWriter {
+ public:
+  BlobWriter(int fd, int interrupt, const ArchiveFilter& filter, int threads, BlobDigests& digests)
+      : out_(stream_of(fd, interrupt)),
+        digests_(digests),
+        packed_(archive_write_new()),
+        tar_({}, 1, this, write_plain) {
+    archive* a = packed_.get();
+    archive_write_set_format_raw(a);
+    archive_write_set_bytes_per_block(a, static_cast<int>(kBlock));
+    archive_write_set_bytes_in_last_block(a, 1);
+    add_filter(a, filter, threads);
+    require(archive_write_open(a, this, nullptr, write_packed, nullptr), a, "cannot write the archive");
+    add_header(a, {.name = "tar"});
+  }
+  BlobWriter(const BlobWriter&) = delete;
+  BlobWriter& operator=(const BlobWriter&) = delete;
+  ~BlobWriter() override {
+    if (!finished_) archive_write_fail(packed_.get());
+  }
+  std::string add(const ArchiveEntry& entry) override { return tar_.add(entry); }
+  std::string write(const char* data, std::size_t size) override { return tar_.write(data, size); }
+  std::string finish() override {
+    if (std::string failed = tar_.finish(); !failed.empty()) return failed;
+    return text_of_failure([&] {
+      require(archive_write_close(packed_.get()), packed_.get(), "cannot write the archive");
+      finished_ = true;
+      digests_.written = written_.hex();
+      digests_.unpacked = unpacked_.hex();
+    });
+  }
+
+ private:
+  static la_ssize_t write_plain(archive* a, void* data, const void* buffer, std::size_t size) {
+    auto& self = *static_cast<BlobWriter*>(data);
+    try {
+      self.unpacked_.update(buffer, size);
+      write_bytes(self.packed_.get(), static_cast<const char*>(buffer), size);
+      return static_cast<la_ssize_t>(size);
+    } catch (const Failure& failure) {
+      archive_set_error(a, failure.error, "%s", failure.text.c_str());
+      return -1;
+    }
+  }
+
+  static la_ssize_t write_packed(archive* a, void* data, const void* buffer, std::size_t size) {
+    auto& self = *static_cast<BlobWriter*>(data);
+    const la_ssize_t n = write_some(a, &self.out_, buffer, size);
+    if (n <= 0) return n;
+    try {
+      self.written_.update(buffer, static_cast<std::size_t>(n));
+      self.digests_.size += static_cast<std::uint64_t>(n);
+      return n;
+    } catch (const Failure& failure) {
+      archive_set_error(a, failure.error, "%s", failure.text.c_str());
+      return -1;
+    }
   }
 
   Stream out_;
-  Writer tar_;
+  BlobDigests& digests_;
+  Sha256 written_, unpacked_;
+  Writer packed_;
+  TarWriter tar_;  ///< before packed_ at the end
   bool finished_ = false;
 };
 
@@ -193,7 +321,24 @@ class TarReader : public ArchiveReader {
 };
 
 std::string write(int out, int interrupt, int level, int threads, std::unique_ptr<ArchiveWriter>& writer) {
-  return text_of_failure([&] { writer = std::make_unique<TarWriter>(out, interrupt, level, threads); });
+  return text_of_failure([&] {
+    const ArchiveFilter filter{.name = level > 0 ? "zstd" : "", .level = level};
+    writer = std::make_unique<FileWriter>(out, interrupt, filter, threads);
+  });
+}
+
+std::string write_blob(int out, int interrupt, const ArchiveFilter& filter, int threads, BlobDigests& digests,
+                       std::unique_ptr<ArchiveWriter>& writer) {
+  return text_of_failure(
+      [&] { writer = std::make_unique<BlobWriter>(out, interrupt, filter, threads, digests); });
+}
+
+std::string sha256(const std::string& text, std::string& hex) {
+  return text_of_failure([&] {
+    Sha256 sum;
+    sum.update(text.data(), text.size());
+    hex = sum.hex();
+  });
 }
 
 std::string read(int in, int interrupt, std::unique_ptr<ArchiveReader>& reader) {
@@ -203,4 +348,5 @@ std::string read(int in, int interrupt, std::unique_ptr<ArchiveReader>& reader) 
 }  // namespace
 }  // namespace ckpt
 
-extern "C" const ckpt::ArchiveModule ckpt_archive_module = {ckpt::write, ckpt::read};
+extern "C" const ckpt::ArchiveModule ckpt_archive_module = {ckpt::write, ckpt::read, ckpt::write_blob,
+                                                            ckpt::sha256};

@@ -37,6 +37,17 @@ class ArchiveReader {
   virtual std::string read(const void*& data, std::size_t& size, std::int64_t& offset, bool& end) = 0;
 };
 
+struct ArchiveFilter {
+  std::string name = {};  ///< zstd, gzip; empty: none
+  int level = 0;
+};
+
+/// What an OCI image calls a layer by: SHA-256, hexadecimal.
+struct BlobDigests {
+  std::string written, unpacked;
+  std::uint64_t size = 0;  ///< of what was written
+};
+
 struct ArchiveModule {
   /// `level` of zstd, 0 for a plain tar; the bytes do not depend on the number of threads. ECANCELED as soon
   /// as `interrupt` is readable.
@@ -44,6 +55,10 @@ struct ArchiveModule {
                        std::unique_ptr<ArchiveWriter>& writer);
   /// Plain, gzip or zstd, whatever it is.
   std::string (*read)(int in, int interrupt, std::unique_ptr<ArchiveReader>& reader);
+  /// As write(); finish() fills in `digests`, which outlives the writer.
+  std::string (*write_blob)(int out, int interrupt, const ArchiveFilter& filter, int threads,
+                            BlobDigests& digests, std::unique_ptr<ArchiveWriter>& writer);
+  std::string (*sha256)(const std::string& text, std::string& hex);
 };
 
 }  // namespace ckpt

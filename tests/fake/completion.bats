@@ -136,7 +136,7 @@ of_one_place() {
   offers "$1" "ckpt gpu-detect --container " db web
   offers "$1" "ckpt restore " web
   offers "$1" "ckpt run --cdi-spec-dir $T/cdi --device a" acme.com/gpu=0 acme.com/gpu=1
-  offers "$1" "ckpt images p" pin prune
+  offers "$1" "ckpt images p" pin prune pull push
   offers "$1" "ckpt images list " web
   offers "$1" "ckpt images verify web@l" web@latest
   offers "$1" "ckpt images verify " "$NAME" web@latest

@@ -375,7 +375,7 @@ names() { ckpt -q images list "$@" | paste -sd' '; }
 }
 @test "options that belong to another action" {
   refuses 2 usage "--html goes with 'images inspect'" -- images list --html "$T/page.html"
-  refuses 2 usage "images: 'lst' is not one of list, inspect, verify, pin, remove, prune, export, import; did you mean 'list'?" -- images lst
+  refuses 2 usage "images: 'lst' is not one of list, inspect, verify, pin, remove, prune, export, import, push, pull; did you mean 'list'?" -- images lst
   refuses 2 usage "--off goes with 'images pin'" -- images list --off
   refuses 2 usage "--force goes with 'images remove'" -- images list --force
   refuses 2 usage "go with 'images prune' and 'images list'" -- images verify --keep-last 1 c@latest

@@ -2,14 +2,14 @@
 # all that and fails the test when ckpt or a runtime left anything: a process, a mount, a cgroup, a file.
 #
 # CKPT_TEST_RUNTIME is the runtime to test, a directory of build/runtimes. criu.bats is for runc and crun; runc.bats,
-# crun.bats and runsc.bats for one kind, across.bats for several at once and powerloss.bats for those that it names, all
-# other files for each of them.
+# crun.bats and runsc.bats for one kind, across.bats for several at once, powerloss.bats for those that it names and
+# push.bats for one of them, all other files for each of them.
 # shellcheck shell=bash disable=SC2034,SC2016,SC2119,SC2120 # variables, conditions and jq programs for later; optional $1
 
 REPO=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
 readonly REPO RUNTIMES=$REPO/build/runtimes
 readonly WANTED=${CKPT_TEST_RUNTIME:-runc-1.3} PATIENCE=20
-readonly KNOWN='runc-1.1 runc-1.3 crun-1.21 crun runsc-2024 runsc criu busybox podman checkpointctl'
+readonly KNOWN='runc-1.1 runc-1.3 crun-1.21 crun runsc-2024 runsc criu busybox podman checkpointctl gofakes3'
 
 # requires NAME...: skips the test without them; where everything must be there, in CI, that is a failure.
 requires() {
