@@ -127,7 +127,7 @@ nothing_there() { same "" "$(find "$T/there" -mindepth 1 ! -type d)"; same "" "$
   refuses 2 usage "--archive goes with 'images export'" -- images import --archive c.tar c.tar
   refuses 2 usage "--trust-spec goes with 'images import'" -- images list --trust-spec
   refuses 2 usage "of the rules only --max-bytes" -- images import --keep-last 1 c.tar
-  refuses 2 usage "'lz4' is not one of none, zstd" -- images export --archive c.tar --compression lz4 c@latest
+  refuses 2 usage "'lz4' is not one of none, gzip, zstd" -- images export --archive c.tar --compression lz4 c@latest
   refuses 2 usage "would not be what its name says" -- images export --archive c.tar.gz c@latest
   refuses 2 usage "is no directory" -- images export --archive nosuch/c.tar c@latest
   refuses 5 conflict "it is no regular file" -- images export --archive "$T" c@latest
