@@ -188,6 +188,7 @@ int import_image(const Context& context, const ArchiveOptions& o, const std::str
     context.print_plan(std::vector<Argv>{Argv{"tar", "-C", into, "-xf", file}});
     return 0;
   }
+  if (o.id) validate_id(*o.id);
   const Fd in = open_archive(file);
   return tell_brought(context, bring_in(context, o, in.get(), file == kStream ? "stdin" : file, max_bytes));
 }

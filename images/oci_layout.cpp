@@ -47,7 +47,7 @@ BlobDigests add_layer(const Image& image, const fs::path& directory, const Archi
   if (!out)
     throw Error(ErrorCode::runtime_failed,
                 fmt::format("cannot write '{}': {}", file.string(), errno_text(errno)));
-  const BlobDigests layer = write_layer_blob(image, out.get(), filter);
+  BlobDigests layer = write_layer_blob(image, out.get(), filter);
   fs::rename(file, blobs_of(directory) / layer.written);
   return layer;
 }
