@@ -1,10 +1,13 @@
 #!/usr/bin/env bats
 # ckpt-recipes(7): every command line in it is one that ckpt takes, every script one that a shell takes.
-# shellcheck disable=SC2154  # bats sets status, output and stderr
+# shellcheck disable=SC2030,SC2031,SC2154  # tests are subshells; bats sets status, output and stderr
 
 load helpers
 PAGE=$BATS_TEST_DIRNAME/../../man/ckpt-recipes.7
+PACKAGING=$BATS_TEST_DIRNAME/../../packaging
 
+# With the PATH of whoever runs the tests: it needs Go.
+setup_file() { if [ "${CI-}" = true ]; then "$BATS_TEST_DIRNAME/../../scripts/fetch-schemas" >&2; fi; }
 setup() { make_place; }
 teardown() { leave_place; }
 
@@ -47,4 +50,126 @@ command_lines() {
   shown | sed -n '/^#!/,/^wait/p' >"$T/script"
   [ "$(wc -l <"$T/script")" -gt 5 ]
   shellcheck "$T/script"
+}
+
+# ---- Slurm
+
+# slurm SCRIPT: becomes it as Slurm starts it for job 7, with its commands, and sudo, being fakes.
+slurm() {
+  export SLURM_JOB_ID=7 FAKE_CALLS=$T/calls
+  : >>"$FAKE_CALLS"
+  # shellcheck disable=SC2016 # expands in the script
+  printf '#!/bin/sh\necho "$@" >>"$FAKE_CALLS"\n' >"$T/bin/scontrol"
+  printf '#!/bin/sh\nshift\nexec "$@"\n' >"$T/bin/sudo"
+  chmod +x "$T/bin/scontrol" "$T/bin/sudo"
+  ln -sf "$CKPT" "$T/bin/ckpt"
+  exec unshare --cgroup -- "$PACKAGING/slurm/$1" </dev/null 3>&-
+}
+in_background() {
+  (slurm ckpt-job) &
+  BACKGROUND=$!
+}
+job_is() { [ "$(ckpt state job-7 2>/dev/null | jq -r .status)" = "$1" ]; }
+waited_for() { pgrep -f "ckpt -q wait job-7" >/dev/null; }
+
+@test "a job of Slurm's is saved and requeued when it is told to, and goes on" {
+  in_background
+  await job_is running
+  await waited_for
+  kill -USR1 "$BACKGROUND"
+  wait "$BACKGROUND"
+  same "requeue 7" "$(cat "$T/calls")"
+  same 1 "$(ckpt --json images list job-7 | jq length)"
+  forget_calls
+  in_background
+  await waited_for
+  same restore "$(verbs | tr ' ' '\n' | grep -x -e restore -e create)"
+  ckpt kill job-7 TERM
+  status=0
+  wait "$BACKGROUND" || status=$?
+  BACKGROUND=
+  ends 143
+  same "requeue 7" "$(cat "$T/calls")"
+  go state job-7
+  ends 4
+}
+
+@test "a job that cannot be saved is not requeued, and one that cannot be restored does not begin anew" {
+  in_background
+  await waited_for
+  do_at checkpoint instead fail "no"
+  kill -USR1 "$BACKGROUND"
+  status=0
+  wait "$BACKGROUND" || status=$?
+  BACKGROUND=
+  ends 1
+  same "" "$(cat "$T/calls")"
+  behave
+  ckpt checkpoint job-7
+  do_at restore instead fail "no"
+  run slurm ckpt-job
+  ends 1
+  go state job-7
+  ends 4
+}
+
+@test "the epilog saves and ends what a job has left, and always succeeds" {
+  run_container job-7
+  (slurm ckpt-epilog)
+  same 1 "$(ckpt --json images list job-7 | jq length)"
+  go state job-7
+  ends 4
+  (slurm ckpt-epilog)
+  run_container job-7
+  do_at checkpoint instead fail "no"
+  (slurm ckpt-epilog)
+  go state job-7
+  ends 4
+}
+
+# ---- Kubernetes
+
+@test "Kubernetes takes the manifests" {
+  local schemas=$BATS_TEST_DIRNAME/../../build/kubernetes
+  [ -d "$schemas" ] || skip "scripts/fetch-schemas brings the schemas"
+  run python3 "$BATS_TEST_DIRNAME/kubernetes-lint.py" "$schemas" "$PACKAGING"/kubernetes/*.yaml
+  ends 0
+  same "CronJob ckpt-NODE
+Namespace ckpt
+ConfigMap ckpt
+DaemonSet ckpt" "$output"
+  sed 's/hostPID/hostPid/' "$PACKAGING/kubernetes/ckpt.yaml" >"$T/wrong.yaml"
+  run python3 "$BATS_TEST_DIRNAME/kubernetes-lint.py" "$schemas" "$T/wrong.yaml"
+  ends 1
+  holds "$output" "'hostPid' was unexpected"
+}
+
+# The script that the pods feed to their node.
+node_script() {
+  python3 -c 'import sys, yaml
+for document in yaml.safe_load_all(open(sys.argv[1])):
+    if document["kind"] == "ConfigMap": print(document["data"]["save"], end="")' "$PACKAGING/kubernetes/ckpt.yaml"
+}
+
+@test "a node saves the containers of the pods that are labelled, and says when one cannot be" {
+  node_script >"$T/save"
+  if command -v shellcheck >/dev/null; then shellcheck "$T/save"; fi
+  ln -s "$CKPT" "$T/bin/ckpt"
+  cat >"$T/bin/crictl" <<'SH'
+#!/bin/sh
+case "$*" in
+  'pods --quiet --state ready --label ckpt=yes') echo pod-1 && echo pod-2 ;;
+  'ps --quiet --state running --pod pod-1') echo a && echo b ;;
+  'ps --quiet --state running --pod pod-2') echo c ;;
+  *) exit 1 ;;
+esac
+SH
+  chmod +x "$T/bin/crictl"
+  for id in a b c; do run_container "$id"; done
+  unshare --cgroup sh -s <"$T/save" 3>&-
+  same "a b c" "$(ckpt --json images list | jq -r '[.[].id] | sort | join(" ")')"
+  do_at checkpoint instead fail "no"
+  run unshare --cgroup sh -s <"$T/save" 3>&-
+  ends 1
+  for id in a b c; do is_now "$id" running; done
 }
