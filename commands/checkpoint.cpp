@@ -71,7 +71,7 @@ json attempt(const Context& context, const CheckpointOptions& o, const Found& fo
   const fs::path work_dir = o.work_path ? absolute_path(*o.work_path) : image.directory();
   const bool uses_criu = plan.driver().table().uses_criu;
   plan.opts.image_path = image.runtime_images().string();
-  if (uses_criu || o.work_path) plan.opts.work_dir = work_dir.string();
+  if ((uses_criu && !plan.cedana) || o.work_path) plan.opts.work_dir = work_dir.string();
   if (o.work_path && !uses_criu) context.out.warn("runsc accepts a work path and writes nothing there");
   deliver(plan);
   if (o.explain_flags) explain_choices(context, plan);
@@ -169,6 +169,11 @@ void check(const CheckpointOptions& o) {
   if (o.push) require_destination(*o.push, o.ids.size() > 1);
   if (!o.push && (o.far.authfile || o.far.rclone_config || !o.far.tls_verify))
     throw Error(ErrorCode::usage, "--authfile, --rclone-config and --tls-verify go with --push");
+  if (o.opts.tcp && o.opts.allow_open_tcp) throw Error(ErrorCode::usage, "--tcp excludes --tcp-established");
+  if (o.image_path && o.opts.engine == "cedana")
+    throw Error(ErrorCode::usage,
+                "--engine cedana is for the store; Cedana makes the directory of its image itself")
+        .with_hint("leave --image-path out");
   for (const std::string& id : o.ids) validate_id(id);
   if (o.metrics_file) MetricsFile{*o.metrics_file};
 }
@@ -241,6 +246,8 @@ Action declare_checkpoint(CLI::App& app) {
   add_switch(app, "--leave-running", o->opts.leave_running, "let the container go on afterwards");
   add_switch(app, "--tcp-established,--allow-open-tcp", o->opts.allow_open_tcp,
              "save established TCP connections");
+  app.add_option("--tcp", o->opts.tcp, "what shall become of TCP connections at a restore")
+      ->check(one_of({"keep", "close", "auto"}));
   add_switch(app, "--skip-in-flight,--tcp-skip-in-flight", o->opts.skip_in_flight,
              "leave out TCP connections not yet accepted");
   add_switch(app, "--link-remap", o->opts.link_remap, "save deleted files that have another name");
@@ -248,6 +255,8 @@ Action declare_checkpoint(CLI::App& app) {
              "save file locks (chosen by itself when there are any)");
   add_switch(app, "--ext-unix-sk", o->opts.ext_unix_sk, "allow unix sockets connected outside");
   add_switch(app, "--shell-job", o->opts.shell_job, "allow a terminal of the host as stdio");
+  declare_engine(app, o->opts.engine,
+                 "who dumps: the runtime with CRIU, or Cedana (runc only; default: criu)");
   app.add_option("--manage-cgroups-mode", o->opts.manage_cgroups, "what CRIU does with cgroups")
       ->check(one_of({"soft", "full", "strict", "ignore"}));
   app.add_option("--compression", o->opts.compression, "of the image; zstd:LEVEL with a level of 1 to 19")
@@ -284,8 +293,8 @@ Action declare_checkpoint(CLI::App& app) {
       ->type_name("FILE");
   app.add_flag("--check", o->check, "say all that would fail, and change nothing");
   app.add_flag("--explain-flags", o->explain_flags, "say what ckpt chose by itself, and why");
-  for (const char* name : {"--tcp-established", "--skip-in-flight", "--link-remap", "--file-locks",
-                           "--ext-unix-sk", "--shell-job", "--manage-cgroups-mode"})
+  for (const char* name : {"--engine", "--tcp", "--tcp-established", "--skip-in-flight", "--link-remap",
+                           "--file-locks", "--ext-unix-sk", "--shell-job", "--manage-cgroups-mode"})
     app.get_option(name)->group("CRIU");
   for (const char* name : {"--if-busy", "--if-not-running", "--retries", "--splay", "--metrics-file"})
     app.get_option(name)->group("Unattended");

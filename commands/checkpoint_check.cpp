@@ -30,6 +30,9 @@ class Checker {
     add(obstacles_of(plan_));
     look_closer_at_it();
     choose_options(plan_);
+    if (request_.opts.engine)
+      step(
+          "engine", [&] { choose_engine(context_, plan_); }, [&] { return engine_found(); });
     step(
         "gpu", [&] { choose_gpu(context_, request_.cuda, plan_); }, [&] { return gpu_found(); });
     step(
@@ -78,6 +81,10 @@ class Checker {
   void take_options() {
     plan_.opts.image_path = request_.place.string();
     deliver(plan_);
+  }
+
+  std::string engine_found() const {
+    return plan_.cedana ? fmt::format("cedana {}, its daemon runs", plan_.cedana->version) : "criu";
   }
 
   std::string gpu_found() const {

@@ -69,6 +69,7 @@ void Dump::prepare(ContainerLock& lock) {
   make_private_dirs(scratch_);
   write_criu_config(scratch_ / "criu.conf", plan_.delivery);
   image_.create();
+  if (plan_.cedana) fs::remove(image_.runtime_images());  // it wants to make that itself
   make_private_dirs(work_dir_);
   // Beside the images; checkpointctl reads this name too.
   if (!plan_.config.empty()) write_file_atomic(image_.directory() / "spec.dump", plan_.config);
@@ -153,8 +154,8 @@ void Dump::dump() {
   }
   const bool goes_on = !plan_.stop || plan_.publish_first;
   if (goes_on) throw_if_interrupted();
-  require_complete(plan_, image_.runtime_images());
   if (!goes_on) image_.keep();
+  require_complete(plan_, image_.runtime_images());
   const auto stats = dump_stats(work_dir_ / "stats-dump");
   frozen_ = stats ? stats->frozen : runtime_;
 }
@@ -299,8 +300,9 @@ double run_dump(const Context& context, const CheckpointPlan& plan, const Delive
   const Command command = dump_command(context, plan, delivery, scratch);
   const Result result = plan.driver().runner().run(command);
   if (result.ok()) return result.seconds;
-  Error error = plan.driver().failure(fmt::format("{} of '{}' failed", what, plan.id()), command, result,
-                                      scratch / "runtime.log");
+  const std::string failed = fmt::format("{} of '{}' failed", what, plan.id());
+  Error error = plan.cedana ? command_failure("cedana", failed, command, result, last_error("", result.err))
+                            : plan.driver().failure(failed, command, result, scratch / "runtime.log");
   explain_by_log(error, work_dir / "dump.log");
   keep_log(context, error, plan.id() + ".dump.log");
   throw error;

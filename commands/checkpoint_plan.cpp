@@ -46,7 +46,8 @@ void heed(const Context& context, const CheckpointPlan& plan) {
 
 /// Memory and files of one moment need a container that stays paused between the two.
 void require_one_pause(const CheckpointPlan& plan) {
-  const std::string why = plan.gpu.strategy == CudaStrategy::plugin
+  const std::string why = plan.cedana ? "Cedana lets it run on at the end of its dump"
+                          : plan.gpu.strategy == CudaStrategy::plugin
                               ? "CRIU's CUDA plugin cannot lock frozen processes"
                           : !version_at_least(plan.criu_version, 4, 1)
                               ? fmt::format("CRIU {} cannot dump a paused container", plan.criu_version)
@@ -55,18 +56,40 @@ void require_one_pause(const CheckpointPlan& plan) {
   throw Error(ErrorCode::unsupported,
               fmt::format("the writable layer of '{}' cannot be saved in one moment with its memory: {}",
                           plan.id(), why))
-      .with_hint("leave --leave-running out, or use CRIU 4.1 or newer");
+      .with_hint(plan.cedana ? "leave --leave-running out"
+                             : "leave --leave-running out, or use CRIU 4.1 or newer");
 }
 
 /// Why the container must be stopped by the dump itself, instead of paused, saved and then deleted: a paused
 /// container can be dumped since CRIU 4.1, but not by CRIU's CUDA plugin, which cannot lock frozen processes;
 /// link-remap's files do not outlive a dump that leaves it running. Empty: it need not.
 std::string reason_to_stop_first(const CheckpointPlan& plan) {
+  if (plan.cedana) return "Cedana freezes and ends the processes itself";
   if (plan.opts.link_remap.value_or(false)) return "--link-remap's files do not outlive one that does not";
   if (plan.gpu.strategy == CudaStrategy::plugin) return "CRIU's CUDA plugin cannot lock paused processes";
   if (plan.driver().table().uses_criu && !version_at_least(plan.criu_version, 4, 1))
     return fmt::format("CRIU {} cannot dump a paused container", plan.criu_version);
   return "";
+}
+
+/// --tcp: CRIU dumps the connections in any case, and the restore keeps or closes all of them.
+void choose_connections(CheckpointPlan& plan) {
+  if (!plan.opts.tcp) return;
+  const std::string& asked = *plan.opts.tcp;
+  if (!plan.driver().table().uses_criu && asked == "close")
+    throw Error(ErrorCode::unsupported, fmt::format("--tcp close is not possible for '{}': runsc keeps the "
+                                                    "connections inside and resets those to other hosts",
+                                                    plan.id()))
+        .with_runtime("runsc")
+        .with_hint("leave it out");
+  if (!plan.driver().table().uses_criu) return;
+  plan.opts.allow_open_tcp = true;
+  const bool lost = cannot_keep_connections(case_of(plan));
+  if (asked != "close" && !(asked == "auto" && lost)) return;
+  plan.opts.tcp_close = true;
+  plan.choices.push_back(
+      {"--tcp close",
+       lost ? "runc cannot restore them into a network namespace that it makes" : "asked for"});
 }
 
 }  // namespace
@@ -83,6 +106,7 @@ CheckpointPlan begin_plan(const CheckpointOpts& opts, Found found, const std::st
                       .pre_copy = {},
                       .layer = {},
                       .criu_version = {},
+                      .cedana = {},
                       .config = {},
                       .delivery = {},
                       .findings = {},
@@ -92,6 +116,7 @@ CheckpointPlan begin_plan(const CheckpointOpts& opts, Found found, const std::st
   if (plan.found.record) plan.layer = plan.found.record->layer;
   plan.config = read_file(fs::path(plan.state.bundle) / "config.json").value_or("");
   plan.findings = examine(plan.driver(), plan.state);
+  choose_connections(plan);
   return plan;
 }
 
@@ -119,8 +144,19 @@ void choose_options(CheckpointPlan& plan) {
                           "a deleted file of that size is open, and CRIU takes 1 MiB by itself"});
 }
 
+void choose_engine(const Context& context, CheckpointPlan& plan) {
+  plan.cedana = engine_for_dump(context, plan.opts.engine, plan.driver().table(), plan.id());
+}
+
 void choose_gpu(const Context& context, const CudaOptions& cuda, CheckpointPlan& plan) {
   plan.gpu = plan_gpu(context, cuda, plan.found, plan.state, plan.findings, plan.config);
+  if (plan.cedana && !plan.gpu.processes.empty())
+    throw Error(ErrorCode::unsupported,
+                fmt::format("container '{}' has CUDA processes, and Cedana saves GPU memory only of what it "
+                            "started itself",
+                            plan.id()))
+        .with_runtime("cedana")
+        .with_hint("leave --engine out");
   if (plan.gpu.strategy == CudaStrategy::native) plan.opts.cuda_checkpoint_path = kInsideCudaCheckpoint;
   if (plan.gpu.strategy == CudaStrategy::plugin) plan.opts.criu_timeout = plugin_timeout(cuda, plan.gpu);
   if (plan.gpu.strategy == CudaStrategy::none) return;
@@ -132,7 +168,7 @@ void choose_gpu(const Context& context, const CudaOptions& cuda, CheckpointPlan&
 }
 
 void choose_strategy(const Context& context, CheckpointPlan& plan) {
-  const bool criu = plan.driver().table().uses_criu;
+  const bool criu = plan.driver().table().uses_criu && !plan.cedana;
   if (criu) plan.criu_version = context.prober.version(require_criu());
   const std::string why_not = reason_to_stop_first(plan);
   plan.publish_first = plan.stop && why_not.empty();
@@ -146,9 +182,18 @@ void choose_strategy(const Context& context, CheckpointPlan& plan) {
     plan.choices.push_back({"no --leave-running", "the dump stops it: " + why_not});
 }
 
+namespace {
+
+Delivery delivery_of(const CheckpointPlan& plan, const CheckpointOpts& opts) {
+  if (plan.cedana) return cedana_dump(plan.cedana->dialect(), opts, plan.driver().target().root, plan.id());
+  return checkpoint_delivery(plan.driver().dialect("checkpoint"), opts, plan.id());
+}
+
+}  // namespace
+
 void deliver(CheckpointPlan& plan) {
-  const Dialect dialect = plan.driver().dialect("checkpoint");
-  plan.delivery = checkpoint_delivery(dialect, plan.opts, plan.id());
+  const Dialect dialect = plan.cedana ? plan.cedana->dialect() : plan.driver().dialect("checkpoint");
+  plan.delivery = delivery_of(plan, plan.opts);
   for (const std::string& line : plan.delivery.criu_config)
     plan.choices.push_back({"CRIU's configuration: " + line,
                             fmt::format("{} {} has no flag for it", dialect.table.name, dialect.version)});
@@ -159,6 +204,7 @@ CheckpointPlan plan_checkpoint(const Context& context, const CheckpointOpts& opt
   CheckpointPlan plan = begin_plan(opts, std::move(found), id);
   heed(context, plan);
   choose_options(plan);
+  choose_engine(context, plan);
   choose_gpu(context, cuda, plan);
   choose_strategy(context, plan);
   return plan;
@@ -166,7 +212,8 @@ CheckpointPlan plan_checkpoint(const Context& context, const CheckpointOpts& opt
 
 Command dump_command(const Context& context, const CheckpointPlan& plan, const Delivery& delivery,
                      const fs::path& scratch) {
-  Command command = plan.driver().logged("checkpoint", delivery.args, scratch / "runtime.log");
+  Command command = plan.cedana ? cedana_command(plan.cedana->path, delivery.args)
+                                : plan.driver().logged("checkpoint", delivery.args, scratch / "runtime.log");
   command.timeout = context.timeout_or(seconds(600));
   command.on_interrupt = OnInterrupt::finish;
   // Not its CRIU: a dump cut off in the middle leaves CRIU's parasite in the tasks.
@@ -185,8 +232,7 @@ std::vector<Argv> planned_dumps(const Context& context, const CheckpointPlan& pl
   const fs::path scratch = context.scratch();
   std::vector<Argv> commands;
   const auto add = [&](const CheckpointOpts& opts) {
-    const Delivery delivery = checkpoint_delivery(plan.driver().dialect("checkpoint"), opts, plan.id());
-    commands.push_back(dump_command(context, plan, delivery, scratch).argv());
+    commands.push_back(dump_command(context, plan, delivery_of(plan, opts), scratch).argv());
   };
   const std::size_t rounds = !plan.pre_copy         ? 0
                              : plan.pre_copy->exact ? static_cast<std::size_t>(plan.pre_copy->most)

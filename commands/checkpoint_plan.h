@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "commands/context.h"
+#include "commands/engine.h"
 #include "commands/gpu.h"
 #include "commands/obstacles.h"
 #include "images/store.h"
@@ -34,10 +35,11 @@ struct CheckpointPlan {
   bool publish_first = false;  ///< pause, dump leaving it, publish, then delete
   bool pause = false;          ///< ckpt pauses it (it was running)
   std::optional<PreCopyOptions> pre_copy;
-  std::string layer;         ///< its writable layer, saved in the same pause; empty: none
-  std::string criu_version;  ///< empty: the runtime does not use CRIU
-  std::string config;        ///< the config.json that it runs with, byte for byte; empty: cannot be read
-  Delivery delivery;         ///< set when the paths of the image are known
+  std::string layer;             ///< its writable layer, saved in the same pause; empty: none
+  std::string criu_version;      ///< empty: the runtime does not use CRIU, or Cedana uses its own
+  std::optional<Cedana> cedana;  ///< in the runtime's stead
+  std::string config;            ///< the config.json that it runs with, byte for byte; empty: cannot be read
+  Delivery delivery;             ///< set when the paths of the image are known
   Findings findings;
   GpuPlan gpu;
   std::vector<Choice> choices;
@@ -56,6 +58,7 @@ CheckpointPlan begin_plan(const CheckpointOpts& opts, Found found, const std::st
 Case case_of(const CheckpointPlan& plan);
 std::vector<Check> obstacles_of(const CheckpointPlan& plan);
 void choose_options(CheckpointPlan& plan);
+void choose_engine(const Context& context, CheckpointPlan& plan);
 void choose_gpu(const Context& context, const CudaOptions& cuda, CheckpointPlan& plan);
 /// Throws Error(unsupported) without a CRIU that can do it.
 void choose_strategy(const Context& context, CheckpointPlan& plan);

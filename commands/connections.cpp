@@ -31,6 +31,7 @@ void choose_tcp(const std::string& asked, const std::vector<ImageSocket>& connec
     opts.allow_open_tcp.reset();
   } else if (asked == "keep") {
     opts.allow_open_tcp = true;
+    opts.tcp_close.reset();
   }
 }
 

@@ -41,6 +41,7 @@ Manifest describe_image(const CheckpointPlan& plan, const StagedImage& image) {
   m.target = plan.driver().target();
   m.runtime_version = plan.driver().version();
   m.criu_version = plan.criu_version;
+  if (plan.cedana) m.cedana_version = plan.cedana->version;
   m.created = now_rfc3339();
   m.machine = machine_facts();
   m.images = image.images();

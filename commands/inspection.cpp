@@ -138,8 +138,9 @@ std::string gpu_text(const GpuImage& gpu) {
 }
 
 std::string versions_text(const Manifest& m) {
-  return fmt::format("{} {}{}", table_of(m.target.kind).name, m.runtime_version,
-                     m.criu_version.empty() ? "" : ", CRIU " + m.criu_version);
+  return fmt::format("{} {}{}{}", table_of(m.target.kind).name, m.runtime_version,
+                     m.criu_version.empty() ? "" : ", CRIU " + m.criu_version,
+                     m.cedana_version.empty() ? "" : ", Cedana " + m.cedana_version);
 }
 
 Facts facts_of(const Inspection& inspection) {

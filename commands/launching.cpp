@@ -163,7 +163,7 @@ int run_to_its_end(const Context& context, const Driver& driver, const Record& r
 
 void say_steps(const Context& context, const Driver& driver, const Launch& launch) {
   for (const Launch::Step& step : launch.steps)
-    context.out.detail("run: " + shell_quote(driver.logged(step.verb, step.args, launch.runtime_log).argv()));
+    context.out.detail("run: " + shell_quote(command_of(driver, launch, step).argv()));
 }
 
 }  // namespace ckpt

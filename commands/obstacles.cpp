@@ -68,19 +68,20 @@ Check ghost_files(const Case& one) {
                largest == 0 ? "none" : fmt::format("the largest deleted open file has {}", human(largest)));
 }
 
-/// runc restores into a network namespace that it makes itself with lo down (facts 6.3): such an image looks
-/// fine and can never be restored with its connections.
 Check connections(const Case& one) {
   Check check = about(one, "tcp", "no established connection");
   const Names& open = one.findings.connections;
   if (open.empty()) return check;
   if (!one.opts.allow_open_tcp.value_or(false))
     return judged(check, Status::fails, "it has an established TCP connection, " + list_of(open),
-                  "pass --tcp-established, or close it");
-  if (one.runtime.kind == RuntimeKind::runc && one.own_network)
+                  "pass --tcp-established or --tcp close, or close it");
+  if (one.opts.tcp_close.value_or(false))
+    return judged(check, Status::warning,
+                  "its processes will find these connections closed when restored: " + list_of(open), "");
+  if (cannot_keep_connections(one))
     return judged(check, Status::fails,
                   "runc cannot restore its TCP connections into a network namespace of its own making",
-                  "give it a network namespace by path with lo up, or use crun");
+                  "pass --tcp close, give it a network namespace by path with lo up, or use crun");
   check.found = "saved by --tcp-established: " + list_of(open);
   return check;
 }
@@ -152,6 +153,10 @@ Check sessions(const Case& one, const CloserFindings& found) {
 }
 
 }  // namespace
+
+bool cannot_keep_connections(const Case& one) {
+  return one.runtime.kind == RuntimeKind::runc && one.own_network;
+}
 
 std::vector<Check> obstacles(const Case& one) {
   std::vector<Check> checks = {exec_sessions(one)};

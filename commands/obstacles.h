@@ -22,6 +22,9 @@ struct Case {
   bool own_network = false;  ///< its network namespace is made by the runtime
 };
 
+/// runc restores into a network namespace that it makes itself with lo down: such an image looks fine and can
+/// never be restored with its connections.
+bool cannot_keep_connections(const Case& one);
 /// What a checkpoint heeds: it refuses what fails here, and tells of warnings.
 std::vector<Check> obstacles(const Case& one);
 /// What CRIU itself would refuse; by the closer look.

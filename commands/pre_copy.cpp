@@ -33,6 +33,7 @@ PreDump one_round(const Context& context, const CheckpointPlan& plan, const Stag
 void require_pre_copy(const Context& context, const CheckpointPlan& plan) {
   if (!plan.driver().table().uses_criu)
     refuse("gVisor saves all of the memory at once", "leave it out for containers of runsc");
+  if (plan.cedana) refuse("Cedana has no dump of memory alone", "leave it or --engine out");
   if (!plan.gpu.processes.empty())
     refuse(fmt::format("'{}' has CUDA processes, whose GPU memory cannot be copied before they are frozen",
                        plan.id()),

@@ -26,11 +26,12 @@ using Clock = std::chrono::steady_clock;
 
 Launch launch_of(const Context& context, const RestorePlan& plan) {
   Launch launch;
-  launch.steps = {{"restore", plan.delivery.args}};
+  launch.steps = {{"restore", plan.delivery.args, plan.cedana ? plan.cedana->path : ""}};
   launch.pid_file = plan.files.pid_file.string();
   if (plan.files.own_console) launch.console_socket = plan.files.console_socket;
   launch.runtime_log = plan.files.runtime_log.string();
   if (plan.driver.table().uses_criu) launch.criu_log = (plan.work_dir / "restore.log").string();
+  if (plan.cedana) launch.criu_log = *plan.opts.image_path + "/criu-restore.log";
   if (!plan.delivery.criu_config.empty())
     launch.env["CRIU_CONFIG_FILE"] = (plan.files.home / "criu.conf").string();
   if (const auto tool = plan.gpu.strategy == "plugin"
@@ -47,7 +48,9 @@ std::vector<Argv> planned_commands(const RestorePlan& plan, const RestoreOptions
   std::vector<Argv> commands;
   if (o.replace.value_or(false) && holds(plan.driver.target(), plan.record.id))
     commands.push_back(plan.driver.command("delete", {"--force", plan.record.id}).argv());
-  commands.push_back(plan.driver.logged("restore", plan.delivery.args, plan.files.runtime_log).argv());
+  commands.push_back(plan.cedana
+                         ? cedana_command(plan.cedana->path, plan.delivery.args).argv()
+                         : plan.driver.logged("restore", plan.delivery.args, plan.files.runtime_log).argv());
   return commands;
 }
 
@@ -86,8 +89,17 @@ void lay_down(const RestorePlan& plan) {
   if (!ours) lay_over_layer(plan.image.directory, layer, devices);
 }
 
+/// Cedana has CRIU write its log among the images: it gets a directory of links to them.
+void link_images(const RestorePlan& plan) {
+  const fs::path links = *plan.opts.image_path;
+  make_private_dirs(links);
+  for (const fs::directory_entry& entry : fs::directory_iterator(plan.images))
+    fs::create_symlink(entry.path(), links / entry.path().filename());
+}
+
 void prepare_files(const RestorePlan& plan) {
   write_bundle(plan.files, plan.spec);
+  if (plan.cedana) link_images(plan);
   if (!plan.lower.empty()) lay_down(plan);
   make_private_dirs(plan.work_dir);
   write_criu_config(plan.files.home / "criu.conf", plan.delivery);
@@ -264,6 +276,7 @@ Action declare_restore(CLI::App& app) {
   add_switch(app, "--shell-job", o->opts.shell_job, "the image has a terminal of the host");
   app.add_option("--manage-cgroups-mode", o->opts.manage_cgroups, "what CRIU does with cgroups")
       ->check(one_of({"soft", "full", "strict", "ignore"}));
+  declare_engine(app, o->engine, "who restores: the one that made the image (the default)");
   declare_cuda(app, o->cuda, "how CUDA processes are thawed (default: as they were frozen)");
   app.add_option("--gpu-map", o->gpu_map, "onto another GPU: OLD=NEW, each an index or a UUID; repeatable")
       ->type_name("OLD=NEW")
@@ -283,8 +296,8 @@ Action declare_restore(CLI::App& app) {
          "for how long (default: 30s)")
       ->check(duration());
   add_switch(app, "--force", o->force, "restore although config.json, processor or open files are others");
-  for (const char* name : {"--tcp", "--tcp-established", "--tcp-close", "--link-remap", "--file-locks",
-                           "--ext-unix-sk", "--shell-job", "--manage-cgroups-mode"})
+  for (const char* name : {"--engine", "--tcp", "--tcp-established", "--tcp-close", "--link-remap",
+                           "--file-locks", "--ext-unix-sk", "--shell-job", "--manage-cgroups-mode"})
     app.get_option(name)->group("CRIU");
   for (const char* name : {"--cuda", "--gpu-map"}) app.get_option(name)->group("GPU");
   app.add_option("ID", o->id,

@@ -1,6 +1,8 @@
 // Deciding whether and how an image is restored.
 #include "commands/restore_plan.h"
 
+#include <fmt/ranges.h>
+
 #include "commands/connections.h"
 #include "commands/criu.h"
 #include "commands/images.h"
@@ -96,6 +98,7 @@ RestoreOpts replayed(const RestoreOptions& o, const Image& image) {
   const auto replay = [](auto& now, const auto& before) {
     if (!now) now = before;
   };
+  if (!opts.allow_open_tcp.value_or(false)) replay(opts.tcp_close, then.tcp_close);
   if (!opts.tcp_close.value_or(false)) replay(opts.allow_open_tcp, then.allow_open_tcp);
   replay(opts.link_remap, then.link_remap);
   replay(opts.file_locks, then.file_locks);
@@ -184,6 +187,15 @@ std::vector<CheckedItem> compare_all(const RestoreOptions& o, const Image& image
   return host;
 }
 
+void refuse_configuration(const Delivery& delivery) {
+  if (delivery.criu_config.empty()) return;
+  throw Error(ErrorCode::unsupported,
+              fmt::format("cedana has no way to take what CRIU needs for this image: {}",
+                          fmt::join(delivery.criu_config, ", ")))
+      .with_runtime("cedana")
+      .with_hint("restore it into the bundle that it was checkpointed with");
+}
+
 }  // namespace
 
 void check_pages(const Image& image, const fs::path& directory) {
@@ -197,7 +209,8 @@ RestorePlan plan_restore(const Context& context, const RestoreOptions& o) {
   Image image = choose_image(context, o);
   check_image(context, image, o.verify_image.value_or(false));
   const Driver chosen = choose_driver(context, image);
-  const std::string criu = chosen.table().uses_criu ? context.prober.version(require_criu()) : "";
+  const std::optional<Cedana> cedana = engine_of_image(context, o.engine, image, chosen.table());
+  const std::string criu = chosen.table().uses_criu && !cedana ? context.prober.version(require_criu()) : "";
   const GpuImage gpu = chosen_gpu(o, image);
   require_cuda_tool(context, chosen, gpu);
   Record record = new_record(context, o, image, chosen);
@@ -219,16 +232,19 @@ RestorePlan plan_restore(const Context& context, const RestoreOptions& o) {
   LaunchFiles files = launch_files(context, record, o.console_socket);
   const fs::path work_dir = o.work_path ? absolute_path(*o.work_path) : files.home / "work";
   const fs::path unpacked = is_compressed(image) ? unpacking_place(context.globals.store) : fs::path();
-  opts.image_path = (unpacked.empty() ? image.runtime_images() : unpacked / image.manifest->images).string();
-  if (driver.table().uses_criu || o.work_path) opts.work_dir = work_dir.string();
+  const fs::path images = unpacked.empty() ? image.runtime_images() : unpacked / image.manifest->images;
+  opts.image_path = (cedana ? files.home / "image" : images).string();
+  if ((driver.table().uses_criu && !cedana) || o.work_path) opts.work_dir = work_dir.string();
   opts.bundle_path = files.bundle.string();
   opts.pid_file = files.pid_file.string();
   opts.detach = true;
   if (!files.console_socket.empty()) opts.console_socket = files.console_socket;
-  Delivery delivery = restore_delivery(driver.dialect("restore"), opts, record.id);
+  Delivery delivery = cedana ? cedana_restore(cedana->dialect(), opts, driver.target().root, record.id)
+                             : restore_delivery(driver.dialect("restore"), opts, record.id);
   const std::string named_later = driver.table().shares_host_kernel ? hostname : "";
   for (std::string& line : external_lines(configuration.external))
     delivery.criu_config.push_back(std::move(line));
+  if (cedana) refuse_configuration(delivery);
   return {std::move(image),
           std::move(driver),
           std::move(record),
@@ -243,7 +259,9 @@ RestorePlan plan_restore(const Context& context, const RestoreOptions& o) {
           unpacked,
           std::move(host),
           kept_by_image(configuration.changes),
-          named_later};
+          named_later,
+          cedana,
+          images};
 }
 
 }  // namespace ckpt

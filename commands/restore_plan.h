@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "commands/compatibility.h"
+#include "commands/engine.h"
 #include "commands/gpu.h"
 #include "commands/images_far.h"
 #include "commands/launching.h"
@@ -17,7 +18,7 @@
 namespace ckpt {
 
 struct RestoreOptions : LaunchOptions {
-  std::optional<std::string> image_path, from, bundle, spec, work_path, hostname, tcp;
+  std::optional<std::string> image_path, from, bundle, spec, work_path, hostname, tcp, engine;
   FarOptions far;           ///< when `from` is far
   bool trust_spec = false;  ///< of what is pulled
   std::vector<std::string> gpu_map, map_mounts;
@@ -45,6 +46,8 @@ struct RestorePlan {
   std::vector<CheckedItem> host;   ///< what this host has against what the image was made with
   std::vector<std::string> kept;   ///< what a new specification changed and the image has fixed
   std::string hostname;            ///< to be given when it runs; empty: nothing to do
+  std::optional<Cedana> cedana;    ///< in the runtime's stead
+  std::filesystem::path images;    ///< the files to restore from
 };
 
 /// Of CRIU's files of the image and its pre-dumps, as they are in `directory`, unpacked. Throws

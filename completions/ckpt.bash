@@ -51,6 +51,8 @@ _ckpt_kind() {
     'run 1') kind='any' ;;
     'checkpoint --image-path') kind='directory' ;;
     'checkpoint --work-path' | 'checkpoint --work-dir') kind='directory' ;;
+    'checkpoint --tcp') kind='= keep close auto' ;;
+    'checkpoint --engine') kind='= criu cedana' ;;
     'checkpoint --manage-cgroups-mode') kind='= soft full strict ignore' ;;
     'checkpoint --compression') kind='= none flate-best-speed zstd auto' ;;
     'checkpoint --pre-copy=') kind='= auto' ;;
@@ -85,6 +87,7 @@ _ckpt_kind() {
     'restore --console-socket') kind='file' ;;
     'restore --tcp') kind='= keep close auto' ;;
     'restore --manage-cgroups-mode') kind='= soft full strict ignore' ;;
+    'restore --engine') kind='= criu cedana' ;;
     'restore --cuda') kind='= auto native plugin manual off' ;;
     'restore --gpu-map') kind='any' ;;
     'restore --probe') kind='any' ;;

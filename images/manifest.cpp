@@ -27,11 +27,13 @@ void get(const json& in, const char* key, std::optional<T>& value) {
 template <class Options, class Visit>
 void each_option(Options& o, const Visit& visit) {
   visit("tcp_established", o.allow_open_tcp);
+  visit("tcp_close", o.tcp_close);
   visit("skip_in_flight", o.skip_in_flight);
   visit("link_remap", o.link_remap);
   visit("file_locks", o.file_locks);
   visit("ext_unix_sk", o.ext_unix_sk);
   visit("shell_job", o.shell_job);
+  visit("engine", o.engine);
   visit("manage_cgroups_mode", o.manage_cgroups);
   visit("compression", o.compression);
   visit("ghost_limit", o.ghost_limit);
@@ -140,6 +142,7 @@ Manifest from_json(const json& in) {
   m.id = in.at("id");
   m.runtime_version = runtime.at("version");
   m.criu_version = in.at("criu_version");
+  m.cedana_version = in.value("cedana_version", "");
   m.bundle = in.at("bundle");
   m.config_digest = in.at("config_digest");
   m.log_path = in.at("log_path");
@@ -234,6 +237,7 @@ json manifest_to_json(const Manifest& m) {
               {"seconds", m.seconds},
               {"files", files},
               {"gpu", to_json(m.gpu)}};
+  if (!m.cedana_version.empty()) out["cedana_version"] = m.cedana_version;
   if (m.imported) out["imported"] = to_json(*m.imported);
   return out;
 }

@@ -74,9 +74,10 @@ struct Manifest {
   std::string id;
   Target target;  ///< binary, root and global flags, to be replayed
   std::string runtime_version;
-  std::string criu_version;   ///< empty for runsc
-  std::string bundle;         ///< the user's bundle directory
-  std::string config_digest;  ///< XXH3-128 of its config.json
+  std::string criu_version;    ///< empty for runsc, and for Cedana, which brings its own
+  std::string cedana_version;  ///< empty: --engine cedana did not make it
+  std::string bundle;          ///< the user's bundle directory
+  std::string config_digest;   ///< XXH3-128 of its config.json
   std::string log_path;
   std::string created;  ///< RFC 3339 UTC
   MachineFacts machine;

@@ -198,10 +198,9 @@ Result Driver::do_verb(const std::string& verb, const Argv& args) const {
   return result;
 }
 
-Error Driver::failure(const std::string& what, const Command& command, const Result& result,
-                      const fs::path& log) const {
+Error command_failure(const std::string& name, const std::string& what, const Command& command,
+                      const Result& result, const std::string& said) {
   if (result.interrupted) return interrupted_error(*result.interrupted);
-  const std::string name(table_.name);
   Error error(ErrorCode::runtime_failed, "");
   if (result.timed_out) {
     error.code = ErrorCode::timeout;
@@ -211,8 +210,6 @@ Error Driver::failure(const std::string& what, const Command& command, const Res
   } else if (result.stopped_because) {
     error.message = fmt::format("{}: {} was stopped: {}", what, name, *result.stopped_because);
   } else {
-    const std::string said = last_error(log.empty() ? "" : read_file(log).value_or(""), result.err,
-                                        table_.kind == RuntimeKind::runsc);
     error.message =
         fmt::format("{}: {} {}{}", what, name, describe(result.outcome), said.empty() ? "" : ": " + said);
     const CatalogueEntry* known = find_entry(said);
@@ -222,6 +219,13 @@ Error Driver::failure(const std::string& what, const Command& command, const Res
     }
   }
   return error.with_runtime(name).with_command(command.argv());
+}
+
+Error Driver::failure(const std::string& what, const Command& command, const Result& result,
+                      const fs::path& log) const {
+  const std::string said = last_error(log.empty() ? "" : read_file(log).value_or(""), result.err,
+                                      table_.kind == RuntimeKind::runsc);
+  return command_failure(std::string(table_.name), what, command, result, said);
 }
 
 }  // namespace ckpt

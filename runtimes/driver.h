@@ -84,6 +84,9 @@ class Driver {
 /// One runtime's `list --format json` or `state` as states; `null` and an empty list are none.
 /// Throws Error(runtime_failed) for text that is not what it should be.
 std::vector<ContainerState> parse_states(const std::string& text, const std::string& program);
+/// The error for a failed command of the program `name`, whose own words are `said`.
+Error command_failure(const std::string& name, const std::string& what, const Command& command,
+                      const Result& result, const std::string& said);
 /// The last error that the runtime wrote: from its JSON log, else the last line of stderr without logrus'
 /// decoration. With `first`, the log's first one: runsc logs the cause before what followed from it.
 std::string last_error(const std::string& json_log, const std::string& standard_error, bool first = false);

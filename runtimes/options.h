@@ -15,11 +15,14 @@ struct CheckpointOpts {
   std::optional<bool> pre_dump;            ///< only memory, of a container that goes on
   std::optional<std::string> parent_path;  ///< relative to image_path: the dump before this one
   std::optional<bool> allow_open_tcp;      ///< keep established TCP connections
+  std::optional<std::string> tcp;          ///< keep, close, auto: what shall become of them
+  std::optional<bool> tcp_close;           ///< the restore shall close them
   std::optional<bool> skip_in_flight;      ///< leave out connections that are not yet accepted
   std::optional<bool> link_remap;          ///< name deleted files that have another hard link
   std::optional<bool> file_locks;
   std::optional<bool> ext_unix_sk;
   std::optional<bool> shell_job;
+  std::optional<std::string> engine;                ///< criu, cedana; nullopt: the runtime's own way
   std::optional<std::string> manage_cgroups;        ///< soft, full, strict, ignore
   std::optional<std::string> compression;           ///< none, flate-best-speed (runsc), zstd[:LEVEL], auto
   std::optional<std::string> cuda_checkpoint_path;  ///< runsc: of cuda-checkpoint, inside the container

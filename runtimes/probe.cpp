@@ -103,6 +103,7 @@ std::string Prober::version(const std::string& path) {
 }
 
 std::string version_in(std::string_view text) {
+  if (text.starts_with("git: ")) text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);
   const std::size_t line_end = std::min(text.find('\n'), text.size());
   std::string_view line = text.substr(0, line_end);
   for (const std::string_view lead : {"version ", "Version: "})

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "runtimes/cedana.h"
 #include "runtimes/diagnosis.h"
 #include "runtimes/error_json.h"
 #include "runtimes/interrupt.h"
@@ -115,9 +116,15 @@ struct Supervisor::Streams {
   std::string stdin_waiting;
 };
 
+Command command_of(const Driver& driver, const Launch& launch, const Launch::Step& step) {
+  if (!step.program.empty()) return cedana_command(step.program, step.args);
+  return driver.logged(step.verb, step.args, launch.runtime_log);
+}
+
 json launch_to_json(const Launch& launch) {
   json steps = json::array();
-  for (const Launch::Step& step : launch.steps) steps.push_back({{"verb", step.verb}, {"args", step.args}});
+  for (const Launch::Step& step : launch.steps)
+    steps.push_back({{"verb", step.verb}, {"args", step.args}, {"program", step.program}});
   return {{"steps", steps},
           {"env", launch.env},
           {"pid_file", launch.pid_file},
@@ -131,7 +138,7 @@ json launch_to_json(const Launch& launch) {
 Launch launch_from_json(const json& in) {
   Launch launch;
   for (const json& step : in.at("steps"))
-    launch.steps.push_back({step.at("verb"), step.at("args").get<Argv>()});
+    launch.steps.push_back({step.at("verb"), step.at("args").get<Argv>(), step.at("program")});
   launch.env = in.at("env").get<std::map<std::string, std::string>>();
   launch.pid_file = in.at("pid_file");
   launch.console_socket = in.at("console_socket");
@@ -184,7 +191,7 @@ void Supervisor::open_streams() {
 }
 
 Command Supervisor::step_command(const Launch::Step& step) {
-  Command command = driver_.logged(step.verb, step.args, launch_.runtime_log);
+  Command command = command_of(driver_, launch_, step);
   for (const auto& [name, value] : launch_.env) command.env[name] = value;
   command.timeout = launch_.timeout_ms > 0 ? std::optional(milliseconds(launch_.timeout_ms)) : std::nullopt;
   Streams& s = *streams_;
@@ -217,8 +224,10 @@ void Supervisor::run_step(const Launch::Step& step) {
   if (result.ok() && !result.interrupted) return;
   if (result.err.empty()) result.err = early_[0] + early_[1];
   if (!record_.stdio_pipes) result.err += read_tail(records_.directory(record_) / "runtime.err", 64U << 10U);
-  Error error = driver_.failure(fmt::format("{} of '{}' failed", step.verb, record_.id), command, result,
-                                launch_.runtime_log);
+  const std::string failed = fmt::format("{} of '{}' failed", step.verb, record_.id);
+  Error error = step.program.empty()
+                    ? driver_.failure(failed, command, result, launch_.runtime_log)
+                    : command_failure("cedana", failed, command, result, last_error("", result.err));
   if (!launch_.criu_log.empty()) explain_by_log(error, launch_.criu_log);
   if (result.stopped_because) error.code = ErrorCode::image_invalid;
   throw error;

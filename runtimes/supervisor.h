@@ -23,6 +23,8 @@ struct Launch {
   struct Step {
     std::string verb;  ///< create, start, restore
     Argv args;
+    std::string program =
+        {};  ///< what `args` are for instead of the runtime's verb: Cedana; empty: the runtime
   };
   std::vector<Step> steps;
   std::map<std::string, std::string> env;  ///< CRIU_CONFIG_FILE
@@ -33,6 +35,8 @@ struct Launch {
   int timeout_ms = 0;                      ///< for each step; 0: none
   bool is_restore = false;
 };
+/// What `step` runs, without streams and deadline.
+Command command_of(const Driver& driver, const Launch& launch, const Launch::Step& step);
 nlohmann::json launch_to_json(const Launch& launch);
 Launch launch_from_json(const nlohmann::json& in);
 

@@ -39,6 +39,13 @@ TEST_CASE("connections: what listens or has no other end is none") {
   CHECK(open[1].local == "10.0.0.1:7");
 }
 
+TEST_CASE("connections: kept although the checkpoint was for closing them") {
+  RestoreOpts opts{.tcp_close = true};
+  choose_tcp("keep", {kInside}, false, opts);
+  CHECK(opts.allow_open_tcp.value_or(false));
+  CHECK_FALSE(opts.tcp_close.has_value());
+}
+
 TEST_CASE("connections: kept, closed, or what fits the network") {
   for (const bool moved : {false, true}) {
     CHECK(chosen("keep", {kOutside}, moved, false) == "keep");

@@ -80,7 +80,10 @@ TEST_CASE("obstacles: runc and connections in a network namespace of its own mak
   Subject subject;
   subject.findings.connections = {"127.0.0.1:80 -> 127.0.0.1:4000"};
   subject.opts.allow_open_tcp = true;
-  CHECK(contains(named(subject.judge(), "tcp").fix, "use crun"));
+  CHECK(contains(named(subject.judge(), "tcp").fix, "--tcp close"));
+  subject.opts.tcp_close = true;
+  CHECK(named(subject.judge(), "tcp").status == Status::warning);
+  subject.opts.tcp_close.reset();
   subject.own_network = false;
   CHECK(named(subject.judge(), "tcp").status == Status::ok);
 }
