@@ -14,6 +14,7 @@
 #include "commands/options.h"
 #include "runtimes/fs.h"
 #include "runtimes/program.h"
+#include "runtimes/wrapper.h"
 
 namespace ckpt {
 namespace {
@@ -100,7 +101,7 @@ void declare_globals(CLI::App& app, Globals& g) {
          "--runtime",
          [&g](const std::string& name) { g.runtime = name == "auto" ? std::nullopt : std::optional(name); },
          "runc, crun, runsc or auto")
-      ->check(one_of({"runc", "crun", "runsc", "auto"}));
+      ->check(one_of({"runc", "crun", "runsc", "auto", kNvidiaWrapper}));
   from_environment(app.get_option("--runtime"), "runtime");
   text("runtime-path", g.runtime_path, "the runtime's program")->type_name("PROGRAM");
   text("root", g.root, "the runtime's state directory")->type_name("DIR");
@@ -136,6 +137,23 @@ void declare_globals(CLI::App& app, Globals& g) {
   from_environment(app.get_option("--progress-fd"), "progress-fd");
   app.add_flag("-v,--verbose", g.verbose, "say what is run");
   if (auto state = environment_variable("CKPT_STATE_DIR")) g.state_dir = absolute_path(*state).string();
+}
+
+void see_through_wrapper(Globals& g, Prober& prober) {
+  const bool named = g.runtime && is_wrapper(*g.runtime);
+  const std::string program = g.runtime_path.value_or(named ? *g.runtime : "");
+  if (named) g.runtime.reset();
+  if (!is_wrapper(program)) return;
+  const auto wrapper = find_program(program);
+  if (!wrapper)
+    throw Error(ErrorCode::unsupported, fmt::format("{} is not installed", program))
+        .with_hint("name a runtime itself with --runtime");
+  g.runtime_path = runtime_behind(prober, *wrapper);
+  if (!g.runtime_path)
+    throw Error(ErrorCode::unsupported, fmt::format("none of the runtimes behind '{}' is installed: {}",
+                                                    *wrapper, fmt::join(wrapped_runtimes(), ", ")))
+        .with_hint("install one, or name it with --runtime-path");
+  if (!g.runtime) g.runtime = std::string(table_of(kind_by_name(*g.runtime_path)).name);
 }
 
 void apply_config(CLI::App& app, const Globals& globals) {

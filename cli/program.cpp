@@ -158,6 +158,7 @@ int run_action(Invocation& invocation, const CommandLine& line) {
     if (invocation.rows[i]->needs_root && ::geteuid() != 0)
       throw Error(ErrorCode::unsupported, fmt::format("ckpt {} needs root", name))
           .with_hint("run it with sudo");
+    see_through_wrapper(invocation.globals, prober);
     const int status = action(context);
     if (std::fflush(stdout) != 0)
       throw Error(ErrorCode::runtime_failed, "cannot write to standard output: " + errno_text(errno));

@@ -2,6 +2,7 @@
 #include "commands/checkpoint_check.h"
 #include "commands/checkpoint_dump.h"
 #include "commands/checkpoint_plan.h"
+#include "commands/engine_names.h"
 #include "commands/images_far.h"
 #include "commands/metrics.h"
 #include "commands/options.h"
@@ -107,8 +108,9 @@ json checkpoint_found(const Context& context, const CheckpointOptions& o, const 
   return result;
 }
 
-json checkpoint_one(const Context& context, const CheckpointOptions& o, const std::string& id) {
+json checkpoint_one(const Context& context, const CheckpointOptions& o, const std::string& name) {
   const auto begin = Clock::now();
+  const std::string id = id_of(context, name);
   const Found found = context.find(id);
   try {
     json result = checkpoint_found(context, o, found, id);

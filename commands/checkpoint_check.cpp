@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include "commands/checks.h"
+#include "commands/engine_names.h"
 #include "commands/pre_copy.h"
 #include "images/retention.h"
 #include "runtimes/fs.h"
@@ -136,8 +137,10 @@ void show(const Context& context, const std::vector<Checked>& all, bool explain)
 void check_containers(const Context& context, const CheckRequest& request,
                       const std::vector<std::string>& ids) {
   std::vector<Checked> all;
-  for (const std::string& id : ids)
+  for (const std::string& name : ids) {
+    const std::string id = id_of(context, name);
     all.push_back(Checker(context, request, begin_plan(request.opts, context.find(id), id)).run());
+  }
   json document = json::array();
   for (const Checked& one : all) document.push_back(to_json(one, request.explain_flags));
   if (context.globals.json)

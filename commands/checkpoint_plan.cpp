@@ -104,6 +104,7 @@ CheckpointPlan begin_plan(const CheckpointOpts& opts, Found found, const std::st
                       .state = std::move(*state),
                       .opts = opts,
                       .pre_copy = {},
+                      .engine = {},
                       .layer = {},
                       .criu_version = {},
                       .cedana = {},
@@ -114,6 +115,7 @@ CheckpointPlan begin_plan(const CheckpointOpts& opts, Found found, const std::st
                       .choices = {}};
   plan.stop = !opts.leave_running.value_or(false);
   if (plan.found.record) plan.layer = plan.found.record->layer;
+  plan.engine = engine_of(plan.state.bundle);
   plan.config = read_file(fs::path(plan.state.bundle) / "config.json").value_or("");
   plan.findings = examine(plan.driver(), plan.state);
   choose_connections(plan);
@@ -122,6 +124,7 @@ CheckpointPlan begin_plan(const CheckpointOpts& opts, Found found, const std::st
 
 Case case_of(const CheckpointPlan& plan) {
   Case one{plan.id(), plan.driver().table(), plan.findings, plan.opts, plan.stop};
+  one.engine = plan.engine;
   if (!plan.findings.connections.empty() && !plan.config.empty())
     one.own_network = makes_network_namespace(parse_spec(plan.config, plan.state.bundle + "/config.json"));
   return one;

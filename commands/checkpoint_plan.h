@@ -35,6 +35,7 @@ struct CheckpointPlan {
   bool publish_first = false;  ///< pause, dump leaving it, publish, then delete
   bool pause = false;          ///< ckpt pauses it (it was running)
   std::optional<PreCopyOptions> pre_copy;
+  std::optional<Engine> engine;  ///< whose container it is; nullopt: ckpt's, or a person's
   std::string layer;             ///< its writable layer, saved in the same pause; empty: none
   std::string criu_version;      ///< empty: the runtime does not use CRIU, or Cedana uses its own
   std::optional<Cedana> cedana;  ///< in the runtime's stead

@@ -4,6 +4,8 @@
 #include <fmt/ranges.h>
 #include <unistd.h>
 
+#include "commands/engine_names.h"
+#include "runtimes/engines.h"
 #include "runtimes/fs.h"
 #include "runtimes/ids.h"
 #include "runtimes/json.h"
@@ -11,6 +13,7 @@
 #include "runtimes/roots.h"
 #include "runtimes/spec.h"
 #include "runtimes/suggest.h"
+#include "runtimes/wrapper.h"
 
 namespace ckpt {
 namespace {
@@ -31,6 +34,11 @@ bool wanted(const Globals& globals, RuntimeKind kind, const std::string& root) {
   return !globals.root || absolute_path(*globals.root) == fs::path(root);
 }
 
+std::vector<std::string> extra_roots(const Globals& globals) {
+  if (!globals.root) return {};
+  return {absolute_path(*globals.root).string()};
+}
+
 std::vector<Candidate> candidates(const Globals& globals, const Records& records, const std::string& id) {
   std::vector<Candidate> found;
   const auto known = [&](RuntimeKind kind, const std::string& root) {
@@ -40,9 +48,7 @@ std::vector<Candidate> candidates(const Globals& globals, const Records& records
   for (const Record& record : records.of_id(id))
     if (wanted(globals, record.target.kind, record.target.root))
       found.push_back({record.target.kind, record.target.root, record, holds(record.target, id)});
-  std::vector<std::string> roots;
-  if (globals.root) roots.push_back(absolute_path(*globals.root).string());
-  for (const Root& root : known_roots(roots))
+  for (const Root& root : known_roots(extra_roots(globals)))
     for (const RuntimeKind kind : holders(root.path, id))
       if (wanted(globals, kind, root.path) && !known(kind, root.path))
         found.push_back({kind, root.path, std::nullopt, true});
@@ -77,6 +83,36 @@ std::string runtime_binary(const Globals& globals, const RuntimeTable& table, co
       .with_hint(fmt::format("install it, or name it with --runtime-path; looked in {}", search_path()));
 }
 
+std::string engine_program(Prober& prober, RuntimeKind kind, const std::string& root, const std::string& id) {
+  const auto engine = engine_of(bundle_in_state(kind, root, id));
+  const auto program = engine ? find_program(engine->runtime_binary) : std::nullopt;
+  if (!program || !is_wrapper(*program)) return program.value_or("");
+  try {
+    return runtime_behind(prober, *program).value_or("");
+  } catch (const Error& error) {
+    if (error.code == ErrorCode::interrupted) throw;
+    return "";  // its configuration cannot be read: the runtime in PATH will do
+  }
+}
+
+std::string id_of(const Context& context, const std::string& name) {
+  const Globals& globals = context.globals;
+  if (!candidates(globals, context.records, name).empty()) return name;
+  std::set<std::string> ids;
+  for (const Root& root : known_roots(extra_roots(globals)))
+    for (const RuntimeKind kind : root.kinds)
+      if (wanted(globals, kind, root.path))
+        for (const std::string& id : ids_in(root.path))
+          if (const auto engine = engine_of(bundle_in_state(kind, root.path, id));
+              engine && engine->pod.empty() && engine->container == name)
+            ids.insert(id);
+  if (ids.size() > 1)
+    throw Error(ErrorCode::conflict, fmt::format("there are {} containers that their engines call '{}': {}",
+                                                 ids.size(), name, fmt::join(ids, ", ")))
+        .with_hint("name one by its id");
+  return ids.empty() ? name : *ids.begin();
+}
+
 Driver Context::driver_for_new(std::optional<RuntimeKind> kind, const std::optional<Target>& before) const {
   const RuntimeTable& table = kind ? table_of(*kind) : chosen_runtime(globals);
   Target target =
@@ -105,7 +141,10 @@ Found Context::find(const std::string& id) const {
         .with_hint("name one with --runtime and --root");
   }
   const Candidate& one = found.front();
-  Target target = one.record ? one.record->target : Target{.kind = one.kind, .path = "", .root = one.root};
+  Target target = one.record ? one.record->target
+                             : Target{.kind = one.kind,
+                                      .path = engine_program(prober, one.kind, one.root, id),
+                                      .root = one.root};
   target.path = runtime_binary(globals, table_of(one.kind), target.path);
   if (!globals.runtime_args.empty()) target.runtime_args = globals.runtime_args;
   if (globals.platform) target.platform = globals.platform;
@@ -115,8 +154,7 @@ Found Context::find(const std::string& id) const {
 
 std::set<std::string> Context::known_ids() const {
   std::set<std::string> ids;
-  std::vector<std::string> only;
-  if (globals.root) only.push_back(absolute_path(*globals.root).string());
+  const std::vector<std::string> only = extra_roots(globals);
   for (const Root& root : known_roots(only)) {
     if (!only.empty() && root.path != only.front()) continue;
     for (const std::string& id : ids_in(root.path)) ids.insert(id);

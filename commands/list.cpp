@@ -3,9 +3,11 @@
 
 #include <future>
 
+#include "commands/engine_names.h"
 #include "commands/options.h"
 #include "commands/verbs.h"
 #include "images/store.h"
+#include "runtimes/engines.h"
 #include "runtimes/fs.h"
 #include "runtimes/json.h"
 #include "runtimes/roots.h"
@@ -23,6 +25,7 @@ struct Row {
   std::string id, runtime, root, status, bundle, created, last_checkpoint;
   pid_t pid = 0;
   std::optional<std::vector<std::string>> gpu = {};  ///< nullopt: not a container of ckpt's, not known
+  std::optional<Engine> engine = {};                 ///< nullopt: ckpt's, or a person's
 };
 
 struct Answer {
@@ -32,19 +35,22 @@ struct Answer {
   std::string error;
 };
 
-std::string known_binary(const Globals& globals, RuntimeKind kind, const std::string& root,
+/// What ckpt called there before, else what an engine does.
+std::string known_binary(const Context& context, RuntimeKind kind, const std::string& root,
                          const std::vector<Record>& records) {
   std::string remembered;
   for (const Record& record : records)
     if (record.target.kind == kind && record.target.root == root) remembered = record.target.path;
-  return runtime_binary(globals, table_of(kind), remembered);
+  if (!remembered.empty()) return remembered;
+  const std::set<std::string> ids = ids_in(root);
+  return ids.empty() ? "" : engine_program(context.prober, kind, root, *ids.begin());
 }
 
-Answer ask(const Context& context, const Root& root, RuntimeKind kind, const std::vector<Record>& records) {
+Answer ask(const Context& context, const Root& root, RuntimeKind kind, const std::string& binary) {
   Answer answer{.root = root, .kind = kind, .states = {}, .error = {}};
   try {
     const Target target{
-        .kind = kind, .path = known_binary(context.globals, kind, root.path, records), .root = root.path};
+        .kind = kind, .path = runtime_binary(context.globals, table_of(kind), binary), .root = root.path};
     answer.states =
         Driver(context.runner, context.prober, target, context.timeout_or(std::chrono::seconds(30))).list();
   } catch (const Error& error) {
@@ -65,9 +71,11 @@ std::vector<Answer> ask_all(const Context& context, const std::vector<Record>& r
     if (!root.error.empty()) answers.push_back({root, RuntimeKind::runc, {}, {}});
     for (const RuntimeKind kind : root.kinds)
       if (!context.globals.runtime || table_of(kind).name == *context.globals.runtime)
-        asked.push_back(std::async(std::launch::async, [&context, &records, root, kind] {
-          return ask(context, root, kind, records);
-        }));
+        asked.push_back(
+            std::async(std::launch::async,
+                       [&context, root, kind, binary = known_binary(context, kind, root.path, records)] {
+                         return ask(context, root, kind, binary);
+                       }));
   }
   for (std::future<Answer>& one : asked) answers.push_back(one.get());
   return answers;
@@ -87,7 +95,8 @@ Row row_of(const Context& context, const Answer& answer, const ContainerState& s
           .bundle = state.bundle,
           .created = state.created,
           .last_checkpoint = last_checkpoint(context, state.id),
-          .pid = state.pid};
+          .pid = state.pid,
+          .engine = engine_of(state.bundle)};
   for (const Record& record : records)
     if (record.id == state.id && record.target.kind == answer.kind &&
         record.target.root == answer.root.path) {
@@ -113,8 +122,18 @@ void add_checkpointed(const Context& context, const std::vector<Record>& records
   }
 }
 
+json text(const std::string& value) {
+  return value.empty() ? json() : json(value);
+}
+
+json to_json(const Engine& engine) {
+  return {{"name", engine.name},
+          {"namespace", text(engine.space)},
+          {"pod", text(engine.pod)},
+          {"container", engine.container}};
+}
+
 json to_json(const Row& row) {
-  const auto text = [](const std::string& value) { return value.empty() ? json() : json(value); };
   return {{"id", row.id},
           {"runtime", row.runtime},
           {"root", row.root},
@@ -123,7 +142,24 @@ json to_json(const Row& row) {
           {"bundle", text(row.bundle)},
           {"created", text(row.created)},
           {"gpu", row.gpu ? json(*row.gpu) : json()},
+          {"engine", row.engine ? to_json(*row.engine) : json()},
           {"last_checkpoint", text(row.last_checkpoint)}};
+}
+
+/// Whose they are is shown where one is an engine's.
+void show_table(const Context& context, const std::vector<Row>& rows) {
+  const bool engines = std::any_of(rows.begin(), rows.end(), [](const Row& row) { return row.engine; });
+  std::vector<std::string> heading = {"ID", "RUNTIME", "STATUS", "PID", "ROOT", "LAST CHECKPOINT"};
+  if (engines) heading.insert(heading.end(), {"ENGINE", "NAME"});
+  std::vector<std::vector<std::string>> cells;
+  for (const Row& row : rows) {
+    cells.push_back({row.id, row.runtime, row.status, row.pid > 0 ? fmt::format("{}", row.pid) : "-",
+                     row.root, row.last_checkpoint.empty() ? "-" : row.last_checkpoint});
+    if (engines)
+      cells.back().insert(cells.back().end(), {row.engine ? row.engine->name : "-",
+                                               row.engine ? plain(full_name(*row.engine)) : "-"});
+  }
+  context.out.table(heading, cells);
 }
 
 void show(const Context& context, const std::vector<Row>& rows) {
@@ -134,11 +170,7 @@ void show(const Context& context, const std::vector<Row>& rows) {
   } else if (context.globals.quiet) {
     for (const Row& row : rows) context.out.line(row.id);
   } else {
-    std::vector<std::vector<std::string>> cells;
-    for (const Row& row : rows)
-      cells.push_back({row.id, row.runtime, row.status, row.pid > 0 ? fmt::format("{}", row.pid) : "-",
-                       row.root, row.last_checkpoint.empty() ? "-" : row.last_checkpoint});
-    context.out.table({"ID", "RUNTIME", "STATUS", "PID", "ROOT", "LAST CHECKPOINT"}, cells);
+    show_table(context, rows);
   }
 }
 

@@ -152,6 +152,15 @@ Check sessions(const Case& one, const CloserFindings& found) {
                 "start it with a session of its own, or pass --shell-job");
 }
 
+/// Nobody tells an engine of a checkpoint; it sees a container that ends.
+std::vector<Check> engine(const Case& one) {
+  if (!one.engine) return {};
+  Check check = about(one, "engine", fmt::format("a container of {}", one.engine->name));
+  if (!one.stop) return {check};
+  return {judged(check, Status::warning, fmt::format("{}: {}", check.found, after_its_end(*one.engine)),
+                 "--leave-running leaves it to its engine")};
+}
+
 }  // namespace
 
 bool cannot_keep_connections(const Case& one) {
@@ -160,6 +169,7 @@ bool cannot_keep_connections(const Case& one) {
 
 std::vector<Check> obstacles(const Case& one) {
   std::vector<Check> checks = {exec_sessions(one)};
+  for (Check& check : engine(one)) checks.push_back(std::move(check));
   if (one.runtime.shares_host_kernel)
     for (const auto& judge : {stdio, deleted_files, ghost_files, connections, file_locks, pid_namespace})
       checks.push_back(judge(one));

@@ -7,6 +7,7 @@
 
 #include "runtimes/checkup.h"
 #include "runtimes/closer_look.h"
+#include "runtimes/engines.h"
 #include "runtimes/options.h"
 #include "runtimes/preflight.h"
 
@@ -18,8 +19,9 @@ struct Case {
   const RuntimeTable& runtime;
   const Findings& findings;
   const CheckpointOpts& opts;
-  bool stop = false;         ///< the container is not to go on
-  bool own_network = false;  ///< its network namespace is made by the runtime
+  bool stop = false;                  ///< the container is not to go on
+  bool own_network = false;           ///< its network namespace is made by the runtime
+  std::optional<Engine> engine = {};  ///< whose container it is
 };
 
 /// runc restores into a network namespace that it makes itself with lo down: such an image looks fine and can

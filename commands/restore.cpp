@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include "commands/criu.h"
+#include "commands/engine_restore.h"
 #include "commands/options.h"
 #include "commands/progress.h"
 #include "commands/recovery.h"
@@ -204,6 +205,8 @@ int restore_near(const Context& context, const RestoreOptions& o) {
     context.print_plan(planned_commands(plan, o));
     return 0;
   }
+  for (const CheckedItem& item : plan.host)
+    if (item.item == kEngineItem) context.out.warn(fmt::format("container '{}': {}", id, item.reason));
   auto lock =
       std::make_unique<ContainerLock>(context.lock_file(plan.driver.target(), id), "restore", seconds(0));
   recover(context, plan.driver, id, *lock);

@@ -5,6 +5,7 @@
 
 #include "commands/connections.h"
 #include "commands/criu.h"
+#include "commands/engine_restore.h"
 #include "commands/images.h"
 #include "commands/restore_spec.h"
 #include "gpu/spec_gpus.h"
@@ -72,7 +73,7 @@ Driver choose_driver(const Context& context, const Image& image) {
                             image.directory.string(), table.name, *context.globals.runtime))
         .with_runtime(std::string(table.name))
         .with_hint(fmt::format("leave --runtime out, or say --runtime {}", table.name));
-  return context.driver_for_new(kind, image.manifest ? std::optional(image.manifest->target) : std::nullopt);
+  return context.driver_for_new(kind, target_of_image(image));
 }
 
 /// By default the container's own log goes on, when it keeps its name.
@@ -184,6 +185,7 @@ std::vector<CheckedItem> compare_all(const RestoreOptions& o, const Image& image
                                               .criu_version = criu});
   for (CheckedItem& item : check_external(chosen.external)) host.push_back(std::move(item));
   host.insert(host.end(), chosen.changes.begin(), chosen.changes.end());
+  host.insert(host.end(), chosen.parted.begin(), chosen.parted.end());
   return host;
 }
 

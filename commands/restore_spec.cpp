@@ -1,6 +1,7 @@
 // Which configuration, which sources, which name.
 #include "commands/restore_spec.h"
 
+#include "commands/engine_restore.h"
 #include "commands/new_spec.h"
 #include "images/criu_descriptors.h"
 #include "runtimes/fs.h"
@@ -55,22 +56,24 @@ bool may_be_named(const Driver& driver, const json& spec) {
 
 ChosenSpec choose_spec(const RestoreOptions& o, const Image& image, const RuntimeTable& table,
                        Record& record) {
-  const Bundle bundle = choose_bundle(o, image);
+  const std::optional<Bundle> kept = o.spec || o.bundle ? std::nullopt : engine_bundle(image);
+  const Bundle bundle = kept ? *kept : choose_bundle(o, image);
   record.bundle = bundle.place();
-  record.config_digest = digest_of(bundle.text);
+  record.config_digest = kept ? image.manifest->config_digest : digest_of(bundle.text);
   const json now =
       prepare_spec(parse_spec(bundle.text, bundle.config.string()), bundle.directory, table.kind, {});
-  ChosenSpec chosen{now, bundle.config.string(), {}, {}, {}, {}};
+  ChosenSpec chosen{now, bundle.config.string(), {}, {}, {}, {}, {}};
   const std::optional<json> then = spec_then(image);
   const bool is_new = o.spec && then;
   if (is_new) {
     chosen.spec = merge_specs(*then, now, table.uses_criu);
     chosen.changes = compare_specs(*then, now);
     if (now.value("hostname", "") != then->value("hostname", "")) chosen.hostname = now.value("hostname", "");
-  } else if (then && is_same_bundle(*image.manifest, record)) {
+  } else if (then && !kept && is_same_bundle(*image.manifest, record)) {
     chosen.spec = *then;
     chosen.spec["root"]["path"] = now["root"]["path"];
   }
+  if (!o.spec) chosen.parted = part_from_engine(image, chosen.spec);
   const json& before = is_new ? *then : chosen.spec;
   const std::vector<MountMap> maps = parse_mount_maps(o.map_mounts);
   if (table.uses_criu)

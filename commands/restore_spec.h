@@ -17,6 +17,7 @@ struct ChosenSpec {
   std::vector<ResolvedMount> mounts;
   std::vector<CheckedItem> changes;     ///< of a new container's specification
   std::string hostname;                 ///< the new specification's, if it is another
+  std::vector<CheckedItem> parted;      ///< what an engine's container leaves behind
   std::vector<ExternalMount> external;  ///< mounts of the image that the runtime does not give
 };
 

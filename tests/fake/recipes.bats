@@ -29,7 +29,7 @@ command_lines() {
 }
 
 @test "ckpt takes every command line of the page" {
-  local line count=0 id
+  local line count=0 id name=web@latest
   local -a words
   for id in train model web; do
     run_container "$id"
