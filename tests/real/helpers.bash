@@ -2,14 +2,14 @@
 # all that and fails the test when ckpt or a runtime left anything: a process, a mount, a cgroup, a file.
 #
 # CKPT_TEST_RUNTIME is the runtime to test, a directory of build/runtimes. criu.bats is for runc and crun; runc.bats,
-# crun.bats and runsc.bats for one kind, across.bats for several at once, powerloss.bats for those that it names and
-# push.bats for one of them, all other files for each of them.
+# crun.bats and runsc.bats for one kind, across.bats for several at once, engines.bats and powerloss.bats for those that
+# they name and push.bats for one of them, all other files for each of them.
 # shellcheck shell=bash disable=SC2034,SC2016,SC2119,SC2120 # variables, conditions and jq programs for later; optional $1
 
 REPO=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
 readonly REPO RUNTIMES=$REPO/build/runtimes
 readonly WANTED=${CKPT_TEST_RUNTIME:-runc-1.3} PATIENCE=20
-readonly KNOWN='runc-1.1 runc-1.3 crun-1.21 crun runsc-2024 runsc criu busybox podman checkpointctl gofakes3'
+readonly KNOWN='runc-1.1 runc-1.3 crun-1.21 crun runsc-2024 runsc criu busybox podman containerd checkpointctl gofakes3'
 
 # requires NAME...: skips the test without them; where everything must be there, in CI, that is a failure.
 requires() {
@@ -241,6 +241,7 @@ is_running() { [[ $(status_of "$1") == running ]]; }
 
 teardown() {
   local left id root pid
+  if declare -F stop_engines >/dev/null; then stop_engines >/dev/null 2>&1 || true; fi
   for pid in "${BACKGROUND[@]}"; do kill -KILL "$pid" || true; done 2>/dev/null
   rm -f "$T/hold"
   for id in "${CONTAINERS[@]}"; do
