@@ -9,6 +9,7 @@
 #include "runtimes/fs.h"
 #include "runtimes/ids.h"
 #include "runtimes/program.h"
+#include "runtimes/wrapper.h"
 
 namespace ckpt {
 namespace {
@@ -51,6 +52,7 @@ Names runtimes(const Context& context) {
   Names names = {"auto"};
   for (const RuntimeTable* row : all_runtimes())
     if (context.globals.runtime_path || find_program(row->name)) names.emplace(row->name);
+  if (find_program(kNvidiaWrapper)) names.emplace(kNvidiaWrapper);
   return names;
 }
 

@@ -19,7 +19,7 @@ function __ckpt_read
                 return
             case '--*=*'
                 __ckpt_note $token
-            case --archive --authfile --bundle --cdi-spec-dir --compression --config --console-socket --container --cuda --cuda-checkpoint --cuda-timeout --device --from --gpu-map --html --id --if-busy --if-not-running --image-path --keep-last --keep-within --log --log-format --log-path --manage-cgroups-mode --max-bytes --metrics-file --min-free --pid-file --platform --probe --probe-timeout --progress-fd --push --rclone-config --retries --root --runtime --runtime-arg --runtime-path --spec --splay --store --timeout --tls-verify --work-dir --work-path -b
+            case --archive --authfile --bundle --cdi-spec-dir --compression --config --console-socket --container --cuda --cuda-checkpoint --cuda-timeout --device --engine --from --gpu-map --hostname --html --id --if-busy --if-not-running --image-path --keep-last --keep-within --log --log-format --log-path --manage-cgroups-mode --map-mount --max-bytes --metrics-file --min-free --pid-file --platform --probe --probe-timeout --progress-fd --push --rclone-config --retries --root --runtime --runtime-arg --runtime-path --spec --splay --store --tcp --timeout --tls-verify --work-dir --work-path -b
                 set pending $token
             case '-*'
             case '*'

@@ -30,8 +30,7 @@ asked() { calls | grep cedana; }
   run_container c
   name=$(ckpt checkpoint --engine cedana c)
   same stopped-by-dump "$(jq -r .guarantee "$STORE/checkpoints/c/${name#c@}/ckpt.json")"
-  go state c
-  ends 4
+  is_now c checkpointed
   ckpt restore -d --engine cedana c
   is_now c running
   nothing_left

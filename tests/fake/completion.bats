@@ -9,6 +9,7 @@ COMPLETIONS=$BATS_TEST_DIRNAME/../../completions
 setup() {
   make_place
   ln -s "$CKPT" "$T/bin/ckpt"
+  ln -s /bin/true "$T/bin/nvidia-container-runtime"
   export HOME=$T XDG_CONFIG_HOME=$T XDG_DATA_HOME=$T TERM=dumb
   mkdir -p "$T/functions" "$T/cdi"
   cp "$COMPLETIONS/_ckpt" "$T/functions"
@@ -156,7 +157,7 @@ of_one_place() {
   in_each_shell of_one_place
 }
 
-installed() { offers "$1" "ckpt --runtime " auto crun runsc; }
+installed() { offers "$1" "ckpt --runtime " auto crun nvidia-container-runtime runsc; }
 @test "runtimes that are installed" {
   rm "$T/bin/runc"
   [ -z "$(PATH=/usr/bin:/bin:/usr/sbin:/sbin:/usr/local/sbin command -v runc crun runsc)" ] || skip "this machine has some"

@@ -47,8 +47,8 @@ docker_container() {
   ends 0
   holds "$output" "p1@"
   go list --json
-  same '[{"name":"docker","namespace":null,"pod":null,"container":"web"},{"name":"containerd","namespace":"shop","pod":"web-0","container":"nginx"},null]' \
-    "$(jq -c 'map(select(.id | IN("d1", "k1", "mine")) | .engine)' <<<"$output")"
+  same '[{"container":"web","name":"docker","namespace":null,"pod":null},{"container":"nginx","name":"containerd","namespace":"shop","pod":"web-0"},null]' \
+    "$(jq -cS 'map(select(.id | IN("d1", "k1", "mine")) | .engine)' <<<"$output")"
 }
 
 @test "list: without a container of an engine the table has no columns for them" {

@@ -46,7 +46,7 @@ TEST_CASE("wrapper: its runtimes are those of its configuration, else the ones i
   place.configure("[nvidia-container-runtime]\nruntimes = [\"docker-runc\", \"/opt/crun\", 3]\n");
   CHECK(wrapped_runtimes() == std::vector<std::string>{"docker-runc", "/opt/crun"});
   place.configure("[nvidia-container-runtime\n");
-  const Error error = thrown([] { wrapped_runtimes(); });
+  const Error error = error_of([] { wrapped_runtimes(); });
   CHECK(error.code == ErrorCode::invalid_config);
   CHECK(error.message.find("config.toml' line 1") != std::string::npos);
 }
