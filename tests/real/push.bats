@@ -129,7 +129,7 @@ elsewhere() { STORE=$T/elsewhere; }
 slow_program() {
   mkdir -p "$T/slow"
   : >"$T/hold"
-  printf '%s\n' '#!/bin/sh' "case \$1 in copy) echo \$\$ >$T/reached.new; mv $T/reached.new $T/reached; while [ -e $T/hold ]; do sleep 0.05; done ;; esac" \
+  printf '%s\n' '#!/bin/sh' "case \$1 in copy) echo \$\$ >$T/reached.new; mv $T/reached.new $T/reached; while [ -e $T/hold ]; do sleep 0.05 </dev/null; done ;; esac" \
     "exec $(command -v "$1") \"\$@\"" >"$T/slow/$1"
   chmod +x "$T/slow/$1"
 }
