@@ -29,6 +29,7 @@ command_lines() {
 }
 
 @test "ckpt takes every command line of the page" {
+  # shellcheck disable=SC2034 # name is in the lines
   local line count=0 id name=web@latest
   local -a words
   for id in train model web; do
