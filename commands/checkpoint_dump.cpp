@@ -154,8 +154,8 @@ void Dump::dump() {
   }
   const bool goes_on = !plan_.stop || plan_.publish_first;
   if (goes_on) throw_if_interrupted();
-  if (!goes_on) image_.keep();
   require_complete(plan_, image_.runtime_images());
+  if (!goes_on) image_.keep();
   const auto stats = dump_stats(work_dir_ / "stats-dump");
   frozen_ = stats ? stats->frozen : runtime_;
 }

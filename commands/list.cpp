@@ -134,16 +134,17 @@ json to_json(const Engine& engine) {
 }
 
 json to_json(const Row& row) {
-  return {{"id", row.id},
-          {"runtime", row.runtime},
-          {"root", row.root},
-          {"status", row.status},
-          {"pid", row.pid},
-          {"bundle", text(row.bundle)},
-          {"created", text(row.created)},
-          {"gpu", row.gpu ? json(*row.gpu) : json()},
-          {"engine", row.engine ? to_json(*row.engine) : json()},
-          {"last_checkpoint", text(row.last_checkpoint)}};
+  json document = {{"id", row.id},
+                   {"runtime", row.runtime},
+                   {"root", row.root},
+                   {"status", row.status},
+                   {"pid", row.pid},
+                   {"bundle", text(row.bundle)},
+                   {"created", text(row.created)},
+                   {"gpu", row.gpu ? json(*row.gpu) : json()},
+                   {"last_checkpoint", text(row.last_checkpoint)}};
+  if (row.engine) document["engine"] = to_json(*row.engine);
+  return document;
 }
 
 /// Whose they are is shown where one is an engine's.
