@@ -157,11 +157,14 @@ await() {
 }
 
 # A container on RUNTIME (default: $runtime).
+# What the container says first comes into its log a moment after it was started.
 run_container() {
   local id=$1
   shift
   ckpt --runtime "${runtime:-runc}" "$@" run -d -b "$BUNDLE" "$id" >/dev/null
+  await logs_have_begun
 }
+logs_have_begun() { [ -z "$(find "$STORE/logs" -type f -empty 2>/dev/null)" ]; }
 # A complete checkpoint; the container goes on.
 take_checkpoint() { ckpt checkpoint --leave-running "$1"; }
 
