@@ -30,12 +30,13 @@ start_container() {
 }
 
 # at_each_step FIRST ARGUMENT...: ckpt, with a copy of the disk and a word on the container before each of its steps, the
-# shell command FIRST before each copy
+# shell command FIRST before each copy. A container's monitor may write while a copy is taken: one is of a single moment
+# only when the disk is the same afterwards.
 at_each_step() {
   cat >"$T/hook" <<EOF
 #!/bin/sh
 $1
-cp --sparse=always "$DISK" "$T/copies/\$STEP"
+until cp --sparse=always "$DISK" "$T/copies/\$STEP" && cmp -s "$DISK" "$T/copies/\$STEP"; do :; done
 case \$(sed -n 's/^State:.//p' /proc/$INIT/status 2>/dev/null) in '' | Z*) echo dead ;; *) echo alive ;; esac >"$T/copies/\$STEP.container"
 EOF
   chmod +x "$T/hook"
