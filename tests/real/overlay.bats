@@ -17,9 +17,13 @@ layers() { find "$STORE/layers" -mindepth 2 -maxdepth 2 2>/dev/null; }
 rootfs() { find "$BUNDLE/rootfs" -mindepth 1 ! -name '.gvisor.filestore*' -printf '%P %y %m %s %T@\n' | sort; }
 newest() { ckpt images list -q "$ID" | tail -n 1; }
 
-# restored NAME: from that checkpoint, in place of what runs; it goes on and its file agrees.
+# restored NAME: from that checkpoint, in place of what runs; it goes on and its file agrees. What ran before may have
+# counted further.
 restored() {
+  local left
   ckpt restore -d --replace --from "$1" "$ID"
+  left=$(count)
+  await "[[ \$(count) != $left ]]"
   counts_on
   is_running "$ID"
 }
