@@ -30,13 +30,12 @@ start_container() {
 }
 
 # at_each_step FIRST ARGUMENT...: ckpt, with a copy of the disk and a word on the container before each of its steps, the
-# shell command FIRST before each copy. A container's monitor may write while a copy is taken: one is of a single moment
-# only when the disk is the same afterwards.
+# shell command FIRST before each copy
 at_each_step() {
   cat >"$T/hook" <<EOF
 #!/bin/sh
 $1
-until cp --sparse=always "$DISK" "$T/copies/\$STEP" && cmp -s "$DISK" "$T/copies/\$STEP"; do :; done
+cp --sparse=always "$DISK" "$T/copies/\$STEP"
 case \$(sed -n 's/^State:.//p' /proc/$INIT/status 2>/dev/null) in '' | Z*) echo dead ;; *) echo alive ;; esac >"$T/copies/\$STEP.container"
 EOF
   chmod +x "$T/hook"
@@ -59,13 +58,15 @@ each_disk() {
       continue
     fi
     before=$step
-    cp --sparse=always "$T/copies/$step" "$T/copy"
-    mount -o loop "$T/copy" "$T/look"
+    # A file of its own each time: another mount namespace may still have the copy before, whose end writes to its file.
+    cp --sparse=always "$T/copies/$step" "$T/copy.$step"
+    mount -o loop "$T/copy.$step" "$T/look"
     look "$1" || fail "power loss at step $(sed -n "${step}p" "$T/trace")" "$(find "$T/look/checkpoints")" || {
       umount "$T/look"
       return 1
     }
     umount "$T/look"
+    rm "$T/copy.$step"
     disks=$((disks + 1))
   done
 }
