@@ -106,7 +106,8 @@ static void publish(const char* path, const char* text) {
   write_all(fd, text, strlen(text));
   close(fd);
   if (syscall(SYS_renameat2, AT_FDCWD, temporary, AT_FDCWD, path, RENAME_EXCHANGE) == 0) return;
-  /* The first time; and gVisor, always. A second container on the same directory may have renamed it just now. */
+  /* The first time; and gVisor, always. A second container on the same directory may have renamed it just
+   * now. */
   if (rename(temporary, path) != 0 && errno != ENOENT) broken("rename '%s'", temporary);
 }
 
