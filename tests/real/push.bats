@@ -17,6 +17,7 @@ needs_tools() {
 serve_registry() {
   printf '%s\n' 'version: 0.1' 'log: {level: info}' "storage: {filesystem: {rootdirectory: $T/registry}}" \
     "http: {addr: 127.0.0.1:${1:-0}}" >"$T/registry.yml"
+  rm -f "$T/registry.log" # an earlier one's port is there until the new one's shell has emptied it
   docker-registry serve "$T/registry.yml" >"$T/registry.log" 2>&1 3>&- &
   SERVER=$!
   BACKGROUND+=("$SERVER")
