@@ -3,6 +3,9 @@
 # shellcheck disable=SC2016,SC2030,SC2031,SC2034,SC2154 # conditions and jq programs for later; variables of helpers.bash
 
 load helpers
+load podman
+
+stop_engines() { stop_podman; }
 
 @test "an archive is restored from another store onto a copy of the bundle, memory and files" {
   local name at
@@ -22,31 +25,6 @@ load helpers
   goes_on_from "$at"
   counts_on
   is_running "$ID"
-}
-
-# podman on this runtime, with everything of its own below $T.
-podman() {
-  leaf
-  environment
-  "${ENVIRONMENT[@]}" HOME="$T" CONTAINERS_CONF="$T/containers.conf" PODMAN_IGNORE_CGROUPSV1_WARNING=1 "${LEAF[@]}" \
-    "$(program podman)" --root "$T/podman" --runroot "$T/podman.run" --tmpdir "$T/podman.tmp" --storage-driver vfs \
-    --log-level error "$@" </dev/null 3>&-
-}
-
-configure_podman() {
-  local tree=$RUNTIMES/podman/tree
-  mkdir -p "$T/.config/containers"
-  echo '{"default": [{"type": "insecureAcceptAnything"}]}' >"$T/.config/containers/policy.json"
-  cat >"$T/containers.conf" <<CONF
-[engine]
-cgroup_manager = "cgroupfs"
-events_logger = "none"
-runtime = "$KIND"
-conmon_path = ["$tree/usr/bin/conmon"]
-helper_binaries_dir = ["$tree/usr/lib/podman"]
-[engine.runtimes]
-$KIND = ["$PROGRAM"]
-CONF
 }
 
 # their_bundle ARCHIVE: $BUNDLE is what a user makes of its spec.dump: the root file system, and for each file that podman
@@ -69,16 +47,15 @@ their_bundle() {
 @test "a checkpoint of podman's goes on under ckpt, with the same memory and the files that it changed" {
   local digest name at unmasked=()
   [[ $KIND != runsc ]] || skip "podman checkpoints with runc and crun"
-  requires podman
   COUNT=$DATA/digest
   bundle bundle /bin/payload
-  configure_podman
+  configure_podman vfs
   if [[ $WANTED == crun ]]; then unmasked=(--security-opt unmask=ALL); fi # see unmask_directories
   echo old >"$BUNDLE/rootfs/tmp/old"
   chmod 1777 "$BUNDLE/rootfs/tmp"
   tar -C "$BUNDLE/rootfs" -cf "$T/image.tar" .
   podman import "$T/image.tar" localhost/payload:1
-  podman run -d --name "$ID" --network none --security-opt seccomp=unconfined "${unmasked[@]}" -v "$DATA:/data" \
+  podman run -d --name "$ID" --cgroup-parent "/podman-$ID" --network none --security-opt seccomp=unconfined "${unmasked[@]}" -v "$DATA:/data" \
     --env CKPT_STATE_DIR="$STATE" localhost/payload:1 /bin/payload memory 64 /data/digest
   await '(($(count) > 2))'
   podman exec "$ID" /bin/busybox sh -c 'echo new >/tmp/new; /bin/busybox rm /tmp/old'

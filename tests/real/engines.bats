@@ -3,6 +3,7 @@
 # shellcheck disable=SC2016,SC2153,SC2030,SC2031,SC2034,SC2154 # conditions and jq programs for later; variables of helpers.bash
 
 load helpers
+load podman
 
 # payload_image: $T/image.tar, as `docker save` writes it: busybox and the payload.
 payload_image() {
@@ -62,38 +63,11 @@ ctr_counter() {
   ctr_run --cgroup "/$ID" --env CKPT_STATE_DIR="$STATE" -- localhost/payload:1 "$ID" /bin/payload counter /dev/count
 }
 
-# ---- podman
-
-podman() {
-  environment
-  "${ENVIRONMENT[@]}" HOME="$T" CONTAINERS_CONF="$T/containers.conf" PODMAN_IGNORE_CGROUPSV1_WARNING=1 \
-    "$(program podman)" --root "$T/podman" --runroot "$T/podman.run" --tmpdir "$T/podman.tmp" --storage-driver overlay \
-    --runtime-flag "root=$ROOT" --log-level error "$@" </dev/null 3>&-
-}
-
-configure_podman() {
-  local tree=$RUNTIMES/podman/tree
-  requires podman
-  PODMAN=1
-  mkdir -p "$T/.config/containers"
-  echo '{"default": [{"type": "insecureAcceptAnything"}]}' >"$T/.config/containers/policy.json"
-  cat >"$T/containers.conf" <<CONF
-[engine]
-cgroup_manager = "cgroupfs"
-events_logger = "none"
-runtime = "$KIND"
-conmon_path = ["$tree/usr/bin/conmon"]
-helper_binaries_dir = ["$tree/usr/lib/podman"]
-[engine.runtimes]
-$KIND = ["$PROGRAM"]
-CONF
-}
-
 # ---- both
 
 stop_engines() {
   local id
-  if [[ -n ${PODMAN-} ]]; then podman rm --all --force --time 0; fi
+  stop_podman
   if [[ -n ${CONTAINERD-} ]]; then
     for id in $(ctr containers ls -q); do
       ctr tasks rm --force "$id"
@@ -103,7 +77,6 @@ stop_engines() {
     await '! kill -0 "$CONTAINERD"' 5
     rmdir /run/containerd/{s,fifo,} || true
   fi
-  umount "$T/podman/overlay" # podman keeps a mount of its own there
 }
 
 # saved IN [OPTION...]: a checkpoint of $1, in $name; the counter was between $from and $to when it was taken
@@ -137,22 +110,9 @@ once_more() {
 
 log_lines_follow() { ckpt logs "$1" | awk '{ if (NR > 1 && $2 != last + 1) exit 1; last = $2 }'; }
 
-engine_roots() {
-  OURS=$T/ours
-  mkdir -p "$OURS"
-  ROOTS+=("$OURS")
-}
-
-@test "containerd: ctr's container is listed, saved in place and goes on as ckpt's own, twice" {
-  local from to name copy
-  use_runtime runc-1.3
-  payload_image
-  engine_roots
-  start_containerd
-  ctr_counter
-  ckpt --root "$ROOT_OF_ENGINE" list --json | jq -e --arg id "$ID" 'length == 1 and .[0].status == "running"
-    and .[0].engine == {name: "containerd", namespace: "default", pod: null, container: $id}'
-  [[ $(ckpt --root "$ROOT_OF_ENGINE" list) == *ENGINE*NAME*"$ID"*"containerd  default/$ID"* ]]
+# saved_in_place_twice: $ID, by its name; it goes on, and so does a copy each time
+saved_in_place_twice() {
+  local copy
   for copy in "$ID-1" "$ID-2"; do
     saved "$ID" --leave-running
     counts_on
@@ -161,6 +121,25 @@ engine_roots() {
     ckpt --root "$OURS" delete --force "$copy"
     counts_on
   done
+}
+
+engine_roots() {
+  OURS=$T/ours
+  mkdir -p "$OURS"
+  ROOTS+=("$OURS")
+}
+
+@test "containerd: ctr's container is listed, saved in place and goes on as ckpt's own, twice" {
+  local from to name
+  use_runtime runc-1.3
+  payload_image
+  engine_roots
+  start_containerd
+  ctr_counter
+  ckpt --root "$ROOT_OF_ENGINE" list --json | jq -e --arg id "$ID" 'length == 1 and .[0].status == "running"
+    and .[0].engine == {name: "containerd", namespace: "default", pod: null, container: $id}'
+  [[ $(ckpt --root "$ROOT_OF_ENGINE" list) == *ENGINE*NAME*"$ID"*"containerd  default/$ID"* ]]
+  saved_in_place_twice
   [[ $(ctr tasks ls) == *"$ID"*RUNNING* ]]
 }
 
@@ -198,27 +177,20 @@ engine_roots() {
 }
 
 @test "podman: its container is known by its name, saved in place, stopped, and goes on as ckpt's own, twice" {
-  local from to name copy id
+  local from to name id
   use_runtime runc-1.3
   payload_image
   engine_roots
-  configure_podman
+  configure_podman overlay
   COUNT=$T/theirs.log
   ROOT_OF_ENGINE=$ROOT
   podman load -q -i "$T/image.tar" >/dev/null
-  id=$(podman run -d --name "$ID" --network none --security-opt seccomp=unconfined --log-driver k8s-file \
+  id=$(podman run -d --name "$ID" --cgroup-parent "/podman-$ID" --network none --security-opt seccomp=unconfined --log-driver k8s-file \
     --log-opt path="$COUNT" --env CKPT_STATE_DIR="$STATE" localhost/payload:1 /bin/payload counter /dev/count)
   await '(($(count) > 5))'
   ckpt --root "$ROOT" list --json | jq -e --arg id "$id" --arg name "$ID" 'length == 1 and .[0].id == $id
     and .[0].engine == {name: "podman", namespace: null, pod: null, container: $name}'
-  for copy in "$ID-1" "$ID-2"; do
-    saved "$ID" --leave-running # by its name
-    counts_on
-    goes_on_as "$copy"
-    once_more "$copy"
-    ckpt --root "$OURS" delete --force "$copy"
-    counts_on
-  done
+  saved_in_place_twice
   saved "$id" 2>"$T/err"
   errors=$(<"$T/err")
   says "podman will see it exit, and unmount its root file system"
