@@ -169,7 +169,7 @@ void check(const CheckpointOptions& o) {
   if (o.push && o.image_path)
     throw Error(ErrorCode::usage, "--push sends from the store, --image-path is outside of it");
   if (o.push) require_destination(*o.push, o.ids.size() > 1);
-  if (!o.push && (o.far.authfile || o.far.rclone_config || !o.far.tls_verify))
+  if (!o.push && o.far.any())
     throw Error(ErrorCode::usage, "--authfile, --rclone-config and --tls-verify go with --push");
   if (o.opts.tcp && o.opts.allow_open_tcp) throw Error(ErrorCode::usage, "--tcp excludes --tcp-established");
   if (o.image_path && o.opts.engine == "cedana")

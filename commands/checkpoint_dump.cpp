@@ -271,8 +271,6 @@ void Dump::stop_container() {
 
 /// Frozen: from the pause to the container's end, else what CRIU says, else (runsc) the whole dump.
 json Dump::result() const {
-  std::uint64_t bytes = 0;
-  for (const ImageFile& file : manifest_.files) bytes += file.size;
   json pids = json::array();
   for (const GpuHolder& process : plan_.gpu.processes) pids.push_back(process.pid);
   json gpu = {{"strategy", name_of(plan_.gpu.strategy)}, {"pids", pids}};
@@ -282,7 +280,7 @@ json Dump::result() const {
       {"name", image_.name()},
       {"runtime", plan_.driver().table().name},
       {"image", image_.final_directory().string()},
-      {"bytes", bytes},
+      {"bytes", total_size(manifest_.files)},
       {"leave_running", !plan_.stop},
       {"gpu", gpu},
       {"seconds",

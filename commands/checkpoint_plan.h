@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "commands/context.h"
-#include "commands/engine.h"
+#include "commands/dump_engine.h"
 #include "commands/gpu.h"
 #include "commands/obstacles.h"
 #include "images/store.h"

@@ -61,20 +61,20 @@ CheckedItem check_namespace(const Engine& engine, const std::string& type, const
 }  // namespace
 
 std::optional<Engine> engine_of_image(const Image& image) {
-  if (!image.manifest) return std::nullopt;
-  return engine_of(image.manifest->bundle, parse_json(read_file(image.directory / "spec.dump").value_or("")));
+  if (!image.manifest || !is_of_engine(image.manifest->bundle)) return std::nullopt;
+  return engine_of(image.manifest->bundle, kept_spec(image));
 }
 
 std::optional<Target> target_of_image(const Image& image) {
   if (!image.manifest) return std::nullopt;
   Target target = image.manifest->target;
-  if (engine_of_image(image) && is_engines_own(kept_spec(image)))
+  if (is_of_engine(image.manifest->bundle) && is_engines_own(kept_spec(image)))
     target.root = table_of(target.kind).default_root;
   return target;
 }
 
 std::optional<Bundle> engine_bundle(const Image& image) {
-  if (!engine_of_image(image)) return std::nullopt;
+  if (!image.manifest || !is_of_engine(image.manifest->bundle)) return std::nullopt;
   auto text = read_file(image.directory / "spec.dump");
   if (!text) return std::nullopt;
   const fs::path place = image.manifest->bundle;

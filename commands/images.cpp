@@ -1,6 +1,6 @@
 // ckpt images ACTION: the checkpoints of the store, listed, verified, pinned, removed, pruned; inspected,
 // which is in images_inspect.cpp; exported and imported, in images_archive.cpp; pushed and pulled, in
-// images_far.cpp.
+// images_push.cpp and images_pull.cpp.
 #include "commands/images.h"
 
 #include <fmt/ranges.h>
@@ -15,8 +15,8 @@
 #include "commands/verbs.h"
 #include "images/compressed_image.h"
 #include "images/digest.h"
-#include "images/imported.h"
 #include "images/layer.h"
+#include "images/workplace.h"
 #include "runtimes/fs.h"
 #include "runtimes/ids.h"
 #include "runtimes/json.h"
@@ -265,7 +265,7 @@ void require_operands(const ImagesOptions& o) {
 
 void require_far_options(const FarOptions& o, const std::string& action) {
   if (action == "push" || action == "pull") return;
-  if (o.authfile || o.rclone_config || !o.tls_verify)
+  if (o.any())
     throw Error(ErrorCode::usage,
                 "--authfile, --rclone-config and --tls-verify go with 'images push' and 'images pull'");
 }

@@ -11,6 +11,7 @@
 #include "images/imported.h"
 #include "images/retention.h"
 #include "images/whole_file.h"
+#include "images/workplace.h"
 #include "runtimes/fs.h"
 #include "runtimes/ids.h"
 #include "runtimes/json.h"
@@ -59,12 +60,6 @@ Fd open_archive(const std::string& file) {
   if (!fd) throw Error(ErrorCode::not_found, fmt::format("cannot read '{}': {}", file, errno_text(errno)));
   ::posix_fadvise(fd.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
   return fd;
-}
-
-std::uint64_t bytes_of(const Manifest& manifest) {
-  std::uint64_t bytes = 0;
-  for (const ImageFile& file : manifest.files) bytes += file.size;
-  return bytes;
 }
 
 std::uint64_t size_of(int fd) {
@@ -171,7 +166,7 @@ int tell_brought(const Context& context, const Brought& brought) {
     context.out.document({{"name", brought.name},
                           {"id", brought.manifest.id},
                           {"path", brought.directory.string()},
-                          {"bytes", bytes_of(brought.manifest)},
+                          {"bytes", total_size(brought.manifest.files)},
                           {"runtime", table_of(brought.manifest.target.kind).name},
                           {"by", brought.manifest.imported->by}});
   else

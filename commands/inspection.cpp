@@ -90,7 +90,7 @@ Inspection inspect(Image image, const std::string& name) {
   result.files = files_below(result.image.directory);
   std::stable_sort(result.files.begin(), result.files.end(),
                    [](const ImageFile& a, const ImageFile& b) { return a.size > b.size; });
-  for (const ImageFile& file : result.files) result.bytes += file.size;
+  result.bytes = total_size(result.files);
   if (!is_criu_image(result.image.runtime_images())) return result;
   result.contents = contents_of(result.image.runtime_images());
   for (const ImageOpenFile& file : result.contents->files) result.paths[file.id] = file.path;

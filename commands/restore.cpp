@@ -162,7 +162,7 @@ int tell_check(const Context& context, const RestorePlan& plan) {
 
 void require_far_source(const RestoreOptions& o) {
   const bool far = o.from && is_far(*o.from);
-  if (!far && (o.trust_spec || o.far.authfile || o.far.rclone_config || !o.far.tls_verify))
+  if (!far && (o.trust_spec || o.far.any()))
     throw Error(ErrorCode::usage,
                 "--trust-spec, --authfile, --rclone-config and --tls-verify go with --from of a far store")
         .with_hint("that is oci:DIR[:TAG], docker://REGISTRY/NAME:TAG or rclone:REMOTE:PATH");

@@ -211,7 +211,7 @@ RestorePlan plan_restore(const Context& context, const RestoreOptions& o) {
   Image image = choose_image(context, o);
   check_image(context, image, o.verify_image.value_or(false));
   const Driver chosen = choose_driver(context, image);
-  const std::optional<Cedana> cedana = engine_of_image(context, o.engine, image, chosen.table());
+  const std::optional<Cedana> cedana = dump_engine_of(context, o.engine, image, chosen.table());
   const std::string criu = chosen.table().uses_criu && !cedana ? context.prober.version(require_criu()) : "";
   const GpuImage gpu = chosen_gpu(o, image);
   require_cuda_tool(context, chosen, gpu);

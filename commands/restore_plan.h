@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "commands/compatibility.h"
-#include "commands/engine.h"
+#include "commands/dump_engine.h"
 #include "commands/gpu.h"
 #include "commands/images_far.h"
 #include "commands/launching.h"

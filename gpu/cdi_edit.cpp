@@ -32,12 +32,6 @@ json& list_at(json& parent, const char* key, const char* place) {
   return made(parent, key, json::value_t::array, place);
 }
 
-/// Text at `key` of what may be anything; empty when there is none.
-std::string text_at(const json& object, const char* key) {
-  if (!object.is_object() || !object.contains(key) || !object[key].is_string()) return "";
-  return object[key];
-}
-
 /// Put where the first that `same` accepts is, the others removed; else behind.
 template <class F>
 void put(json& list, const json& value, F&& same) {
@@ -71,7 +65,7 @@ std::string type_of(mode_t mode) {
 
 /// What the specification leaves out of a device node, as the host's own node has it.
 void complete(json& device, const std::string& host, const std::string& name) {
-  std::string type = text_at(device, "type");
+  std::string type = text_at(device, {"type"});
   const bool enough = type == "p" || (!type.empty() && device.value("major", 0) != 0);
   struct stat status = {};
   const bool there = ::stat(host.c_str(), &status) == 0;
@@ -107,18 +101,18 @@ bool is_unset(const json& value) {
 
 void add_device(json& spec, const json& node, const std::string& name) {
   json device = node;
-  const std::string permissions = text_at(node, "permissions"), path = text_at(node, "path");
+  const std::string permissions = text_at(node, {"permissions"}), path = text_at(node, {"path"});
   for (const char* extra : {"hostPath", "permissions"}) device.erase(extra);
   for (const char* field : {"type", "major", "minor", "fileMode", "uid", "gid"})
     if (device.contains(field) && is_unset(device[field])) device.erase(field);
-  const std::string host = text_at(node, "hostPath").empty() ? path : text_at(node, "hostPath");
+  const std::string host = text_at(node, {"hostPath"}).empty() ? path : text_at(node, {"hostPath"});
   complete(device, host, name);
   own(device, spec, "uid");
   own(device, spec, "gid");
   json& linux_part = object_at(spec, "linux", "linux");
   put(list_at(linux_part, "devices", "linux.devices"), device,
-      [&](const json& one) { return text_at(one, "path") == path; });
-  const std::string type = text_at(device, "type");
+      [&](const json& one) { return text_at(one, {"path"}) == path; });
+  const std::string type = text_at(device, {"type"});
   if (type == "p" || permissions == "none") return;
   json& resources = object_at(linux_part, "resources", "linux.resources");
   add_once(list_at(resources, "devices", "linux.resources.devices"),
@@ -135,8 +129,8 @@ fs::path plain_path(const std::string& path) {
 }
 
 void add_mount(json& spec, const json& edit, const std::string& name) {
-  const std::string source = text_at(edit, "hostPath"), destination = text_at(edit, "containerPath");
-  const std::string type = text_at(edit, "type").empty() ? "bind" : text_at(edit, "type");
+  const std::string source = text_at(edit, {"hostPath"}), destination = text_at(edit, {"containerPath"});
+  const std::string type = text_at(edit, {"type"}).empty() ? "bind" : text_at(edit, {"type"});
   json options = edit.value("options", json());
   if (options.is_null()) options = json::array();
   bool bind = std::any_of(options.begin(), options.end(),
@@ -153,13 +147,13 @@ void add_mount(json& spec, const json& edit, const std::string& name) {
             "generate')");
   put(list_at(spec, "mounts", "mounts"),
       {{"destination", destination}, {"source", source}, {"type", type}, {"options", options}},
-      [&](const json& one) { return plain_path(text_at(one, "destination")) == plain_path(destination); });
+      [&](const json& one) { return plain_path(text_at(one, {"destination"})) == plain_path(destination); });
 }
 
 /// The same hook twice, as of a GPU that is named by its index and by its UUID, is one.
 void add_hook(json& spec, const json& edit) {
   json hook = edit;
-  const std::string phase = text_at(edit, "hookName");
+  const std::string phase = text_at(edit, {"hookName"});
   hook.erase("hookName");
   for (const char* field : {"args", "env", "timeout"})
     if (hook.contains(field) && (hook[field].is_null() || hook[field] == 0)) hook.erase(field);

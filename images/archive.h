@@ -39,6 +39,9 @@ struct ArchiveContent {
 ArchiveContent read_archive(int in, const std::string& name, const std::filesystem::path& directory,
                             const ArchiveLimits& limits);
 
+/// Of what came from elsewhere and is not believed: Error(image_invalid), with the hint that nothing of it
+/// was taken.
+[[noreturn]] void refuse_import(const std::string& name, const std::string& why);
 /// Whether a name of an archive's entry means a place below the directory that it is laid down in; without
 /// the end of "name/" and the beginning of "./name". nullopt: it does not, or not as it stands. Pure.
 std::optional<std::string> name_below(std::string_view name);

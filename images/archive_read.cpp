@@ -81,10 +81,7 @@ class Import {
   }
 
  private:
-  [[noreturn]] void refuse(const std::string& why) const {
-    throw Error(ErrorCode::image_invalid, fmt::format("the archive '{}' {}", name_, why))
-        .with_hint("nothing of it was taken");
-  }
+  [[noreturn]] void refuse(const std::string& why) const { refuse_import(name_, why); }
 
   void require(const std::string& failed) const {
     const int error = errno;
@@ -132,7 +129,7 @@ class Import {
   void count(std::uint64_t bytes) {
     if (bytes > limits_.bytes - bytes_)
       throw Error(ErrorCode::image_invalid,
-                  fmt::format("the archive '{}' unpacks to more than {} bytes", name_, limits_.bytes))
+                  fmt::format("'{}' unpacks to more than {} bytes", name_, limits_.bytes))
           .with_hint("--max-bytes allows more, as far as the store's disk has room; nothing of it was taken");
     bytes_ += bytes;
   }
@@ -203,6 +200,11 @@ class Import {
 
 }  // namespace
 
+void refuse_import(const std::string& name, const std::string& why) {
+  throw Error(ErrorCode::image_invalid, fmt::format("'{}' {}", name, why))
+      .with_hint("nothing of it was taken");
+}
+
 std::optional<std::string> name_below(std::string_view name) {
   constexpr std::size_t kLongestPath = 2048;
   while (name.starts_with("./")) name.remove_prefix(2);
@@ -227,8 +229,7 @@ ArchiveContent read_archive(int in, const std::string& name, const fs::path& dir
   try {
     return Import(in, name, directory, limits).all();
   } catch (const fs::filesystem_error& error) {
-    throw Error(ErrorCode::runtime_failed,
-                fmt::format("cannot unpack the archive '{}': {}", name, error.what()));
+    throw Error(ErrorCode::runtime_failed, fmt::format("cannot unpack '{}': {}", name, error.what()));
   }
 }
 

@@ -175,6 +175,12 @@ Argv rclone_push_file(const FarOptions& o, const std::string& path, const FarPla
   return rclone("copyto", {}, o, {path, to.name + "/" + file});
 }
 
+std::string rclone_files(const std::vector<ImageFile>& files) {
+  std::string lines;
+  for (const ImageFile& one : files) lines += one.path + "\n";
+  return lines;
+}
+
 Argv rclone_pull(const FarOptions& o, const std::string& list, const FarPlace& from,
                  const std::string& directory) {
   return rclone("copy", copied(list), o, {from.name, directory});

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "images/manifest.h"
 #include "runtimes/spawn.h"
 
 namespace ckpt {
@@ -20,7 +21,13 @@ struct FarOptions {
   std::optional<std::string> authfile;       ///< skopeo's credentials
   std::optional<std::string> rclone_config;  ///< rclone's remotes and credentials
   bool tls_verify = true;
+  /// One of them was given.
+  bool any() const { return authfile || rclone_config || !tls_verify; }
 };
+
+/// Names in a place where a push or pull works, and of the file that says when the checkpoint was taken.
+constexpr const char* kFarList = "files";
+constexpr const char* kFarTaken = "config.dump";
 
 /// Whether it begins as such a place does. Pure.
 bool is_far(std::string_view text);
@@ -41,6 +48,8 @@ Argv rclone_push(const FarOptions& o, const std::string& list, const std::string
                  const FarPlace& to);
 Argv rclone_push_file(const FarOptions& o, const std::string& path, const FarPlace& to,
                       const std::string& file);
+/// What `list` says for these.
+std::string rclone_files(const std::vector<ImageFile>& files);
 Argv rclone_pull(const FarOptions& o, const std::string& list, const FarPlace& from,
                  const std::string& directory);
 

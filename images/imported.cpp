@@ -1,9 +1,7 @@
 // Believing an archive as far as it can be checked.
 #include "images/imported.h"
 
-#include <fcntl.h>
 #include <fmt/chrono.h>
-#include <sys/file.h>
 
 #include <algorithm>
 #include <map>
@@ -23,18 +21,8 @@ using nlohmann::json;
 
 constexpr std::size_t kMostText = 16U << 20U;
 
-[[noreturn]] void refuse(const std::string& name, const std::string& why) {
-  throw Error(ErrorCode::image_invalid, fmt::format("the archive '{}' {}", name, why))
-      .with_hint("nothing of it was taken");
-}
-
 json document_of(const fs::path& file) {
   return parse_json(read_file(file, kMostText).value_or(""));
-}
-
-std::string text_at(const json& document, const char* key) {
-  const bool there = document.is_object() && document.contains(key) && document[key].is_string();
-  return there ? document[key].get<std::string>() : "";
 }
 
 // ---- when it was taken
@@ -51,7 +39,7 @@ std::string seconds_text(const timespec& instant) {
 
 /// Now, when nobody says it, or says that it will be.
 timespec taken_at(const json& config, const std::string& otherwise) {
-  auto taken = parse_instant(text_at(config, "checkpointedTime"));
+  auto taken = parse_instant(text_at(config, {"checkpointedTime"}));
   if (!taken) taken = parse_instant(otherwise);
   const timespec present = now();
   return taken && taken->tv_sec > 0 && taken->tv_sec <= present.tv_sec ? *taken : present;
@@ -66,20 +54,20 @@ void require_true(const Manifest& m, const ArchiveContent& content, const std::s
   for (const ImageFile& file : content.files) {
     const auto found = told.find(file.path);
     if (found == told.end())
-      refuse(name, fmt::format("has '{}', of which its ckpt.json does not know", file.path));
+      refuse_import(name, fmt::format("has '{}', of which its ckpt.json does not know", file.path));
     const ImageFile* known = found->second;
     if (known->unpacked && !content.as_stored)
-      throw Error(ErrorCode::image_invalid,
-                  fmt::format("the archive '{}' has '{}' as ckpt compressed it, which an export unpacks",
-                              name, file.path))
+      throw Error(
+          ErrorCode::image_invalid,
+          fmt::format("'{}' has '{}' as ckpt compressed it, which an export unpacks", name, file.path))
           .with_hint("make it with 'ckpt images export'");
     if (known->size != file.size || (!known->xxh3.empty() && known->xxh3 != file.xxh3))
-      refuse(name, fmt::format("is damaged: '{}' is not what its ckpt.json says", file.path));
+      refuse_import(name, fmt::format("is damaged: '{}' is not what its ckpt.json says", file.path));
   }
-  if (m.files.size() != content.files.size()) refuse(name, "lacks files that its ckpt.json tells of");
+  if (m.files.size() != content.files.size()) refuse_import(name, "lacks files that its ckpt.json tells of");
   const bool dumps = std::all_of(m.pre_dumps.begin(), m.pre_dumps.end(),
                                  [](const PreDump& one) { return is_pre_dump(one.directory); });
-  if (m.images != "checkpoint" || !dumps) refuse(name, "has a ckpt.json that names other directories");
+  if (m.images != "checkpoint" || !dumps) refuse_import(name, "has a ckpt.json that names other directories");
 }
 
 Manifest own_manifest(const ArchiveContent& content, const std::string& name) {
@@ -102,16 +90,16 @@ RuntimeKind kind_named(const std::string& runtime) {
 std::string maker_of(const json& spec) {
   const json none = json::object();
   const json& annotations = spec.is_object() && spec.contains("annotations") ? spec["annotations"] : none;
-  const std::string manager = text_at(annotations, "io.container.manager");
+  const std::string manager = text_at(annotations, {"io.container.manager"});
   if (manager == "libpod") return "podman";
   if (manager == "cri-o") return "cri-o";
-  return text_at(annotations, "io.kubernetes.cri.container-name").empty() ? "unknown" : "containerd";
+  return text_at(annotations, {"io.kubernetes.cri.container-name"}).empty() ? "unknown" : "containerd";
 }
 
 /// A name that can be an id here.
 std::string id_of(const json& config) {
   for (const char* key : {"name", "id"})
-    if (std::string id = text_at(config, key); valid_id(id)) return id;
+    if (std::string id = text_at(config, {key}); valid_id(id)) return id;
   return "";
 }
 
@@ -119,14 +107,14 @@ Manifest foreign_manifest(const fs::path& directory, const std::string& name) {
   const fs::path images = directory / "checkpoint";
   const bool gvisor = fs::exists(images / "checkpoint.img");
   if (!gvisor && !fs::exists(images / "inventory.img"))
-    refuse(name,
-           "holds no complete checkpoint: neither checkpoint/inventory.img nor checkpoint/checkpoint.img");
+    refuse_import(
+        name, "holds no complete checkpoint: neither checkpoint/inventory.img nor checkpoint/checkpoint.img");
   const json config = document_of(directory / "config.dump"), spec = document_of(directory / "spec.dump");
   if (!config.is_object() || !spec.is_object())
-    refuse(name, "has no config.dump and spec.dump that can be read");
+    refuse_import(name, "has no config.dump and spec.dump that can be read");
   Manifest m;
   m.id = id_of(config);
-  m.target.kind = gvisor ? RuntimeKind::runsc : kind_named(text_at(config, "runtime"));
+  m.target.kind = gvisor ? RuntimeKind::runsc : kind_named(text_at(config, {"runtime"}));
   m.created = seconds_text(taken_at(config, ""));
   m.guarantee = "stopped-by-dump";
   m.layer = fs::exists(directory / kLayerTar);
@@ -136,7 +124,7 @@ Manifest foreign_manifest(const fs::path& directory, const std::string& name) {
   try {
     if (!gvisor) add_criu_facts(images, m);
   } catch (const Error& error) {
-    refuse(name, "holds a damaged image: " + error.message);
+    refuse_import(name, "holds a damaged image: " + error.message);
   }
   return m;
 }
@@ -159,9 +147,9 @@ Manifest imported_manifest(const ArchiveContent& content, const fs::path& direct
   m.imported = Imported{.at = now_rfc3339(), .by = by, .spec_trusted = choice.trust_spec};
   if (choice.id) m.id = *choice.id;
   if (!valid_id(m.id))
-    throw Error(ErrorCode::image_invalid,
-                fmt::format("the archive '{}' names its container '{}', which cannot be an id here", name,
-                            printable(m.id)))
+    throw Error(
+        ErrorCode::image_invalid,
+        fmt::format("'{}' names its container '{}', which cannot be an id here", name, printable(m.id)))
         .with_hint("name it with --id");
   if (!content.as_stored) m.files = content.files;
   return m;
@@ -179,63 +167,6 @@ std::vector<std::pair<std::string, std::string>> dump_links(const Manifest& mani
 
 std::string imported_stamp(const Manifest& manifest, const fs::path& directory) {
   return stamp_of(taken_at(document_of(directory / "config.dump"), manifest.created));
-}
-
-// ---- staging
-
-namespace {
-
-fs::path place_of(const fs::path& store) {
-  return absolute_path(store) / "import";
-}
-
-/// What lies there belongs to nobody: whoever imports holds the lock with others.
-void empty_place(const fs::path& place) {
-  std::error_code error;
-  for (fs::directory_iterator it(place, error), end; !error && it != end; it.increment(error))
-    remove_tree(it->path());
-}
-
-Fd open_place(const fs::path& place) {
-  return Fd(::open(place.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
-}
-
-}  // namespace
-
-ImportPlace::ImportPlace(const fs::path& store) : directory_(place_of(store)) {
-  make_private_dirs(directory_);
-  lock_ = open_place(directory_);
-  if (lock_ && ::flock(lock_.get(), LOCK_EX | LOCK_NB) == 0) empty_place(directory_);
-  if (!lock_ || ::flock(lock_.get(), LOCK_SH) != 0)
-    throw Error(ErrorCode::runtime_failed,
-                fmt::format("cannot lock '{}': {}", directory_.string(), errno_text(errno)));
-}
-
-void finish_imports(const fs::path& store) {
-  const Fd lock = open_place(place_of(store));
-  if (lock && ::flock(lock.get(), LOCK_EX | LOCK_NB) == 0) empty_place(place_of(store));
-  std::error_code error;
-  for (const char* kind : {"push", "pull"})
-    for (fs::directory_iterator it(absolute_path(store) / kind, error), end; !error && it != end;
-         it.increment(error))
-      if (const Fd one = open_place(it->path()); one && ::flock(one.get(), LOCK_EX | LOCK_NB) == 0)
-        remove_tree(it->path());
-}
-
-FarStaging::FarStaging(const fs::path& store, const std::string& kind, const std::string& name)
-    : directory_(absolute_path(store) / kind / name) {
-  make_private_dirs(directory_);
-  lock_ = open_place(directory_);
-  struct stat stat = {};
-  if (!lock_ || ::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0 || ::fstat(lock_.get(), &stat) != 0 ||
-      stat.st_nlink == 0)
-    throw Error(ErrorCode::busy,
-                fmt::format("another ckpt, or a program that it began, works in '{}'", directory_.string()))
-        .with_hint("wait for it; one whose ckpt was killed ends by itself");
-}
-
-FarStaging::~FarStaging() {
-  if (!kept_) remove_tree(directory_);
 }
 
 }  // namespace ckpt

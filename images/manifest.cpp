@@ -179,6 +179,12 @@ bool is_pre_dump(std::string_view directory) {
           directory.find_first_not_of("0123456789", 4) == std::string_view::npos);
 }
 
+std::uint64_t total_size(const std::vector<ImageFile>& files) {
+  std::uint64_t bytes = 0;
+  for (const ImageFile& file : files) bytes += file.size;
+  return bytes;
+}
+
 std::vector<ImageFile> files_below(const fs::path& directory) {
   std::vector<ImageFile> files;
   for (const fs::directory_entry& entry : fs::recursive_directory_iterator(directory))

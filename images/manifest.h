@@ -105,6 +105,8 @@ constexpr const char* kManifestName = "ckpt.json";
 bool is_pre_dump(std::string_view directory);
 /// Every regular file below `directory`, sorted, without the manifest and the pin; digests are not filled in.
 std::vector<ImageFile> files_below(const std::filesystem::path& directory);
+/// Of all of them, in bytes.
+std::uint64_t total_size(const std::vector<ImageFile>& files);
 /// As in ckpt.json.
 nlohmann::json to_json(const std::vector<PreDump>& pre_dumps);
 nlohmann::json manifest_to_json(const Manifest& manifest);

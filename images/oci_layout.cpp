@@ -52,17 +52,12 @@ BlobDigests add_layer(const Image& image, const fs::path& directory, const Archi
   return layer;
 }
 
-[[noreturn]] void refuse(const std::string& name, const std::string& why) {
-  throw Error(ErrorCode::image_invalid, fmt::format("'{}' {}", name, why))
-      .with_hint("nothing of it was taken");
-}
-
 /// Where a blob of that digest lies.
 fs::path blob_file(const fs::path& directory, const std::string& digest, const std::string& name) {
   constexpr std::string_view kSha256 = "sha256:";
   const std::string hex = digest.starts_with(kSha256) ? digest.substr(kSha256.size()) : "";
   if (hex.size() != 64 || hex.find_first_not_of("0123456789abcdef") != std::string::npos)
-    refuse(name, "has a digest that is none");
+    refuse_import(name, "has a digest that is none");
   return blobs_of(directory) / hex;
 }
 
@@ -144,10 +139,11 @@ std::vector<OciLayer> layers_of(const std::string& manifest, const std::string& 
     for (const json& one : document.at("layers"))
       layers.push_back({one.at("digest"), one.at("size").get<std::uint64_t>(), one.value("mediaType", "")});
     if (layers.size() != 1)
-      refuse(name, fmt::format("is no checkpoint: it has {} layers, a checkpoint has one", layers.size()));
+      refuse_import(name,
+                    fmt::format("is no checkpoint: it has {} layers, a checkpoint has one", layers.size()));
     return layers;
   } catch (const json::exception&) {
-    refuse(name, "has a manifest that is none of an image");
+    refuse_import(name, "has a manifest that is none of an image");
   }
 }
 
@@ -157,11 +153,11 @@ fs::path layer_file(const fs::path& directory, const std::string& name) {
   try {
     digest = index.at("manifests").at(0).at("digest");
   } catch (const json::exception&) {
-    refuse(name, "came without an image");
+    refuse_import(name, "came without an image");
   }
   const auto manifest = read_file(blob_file(directory, digest, name), kMostManifest);
   const std::vector<OciLayer> layers = layers_of(manifest.value_or(""), name);
-  if (layers.empty()) refuse(name, "is an index of images, not one");
+  if (layers.empty()) refuse_import(name, "is an index of images, not one");
   return blob_file(directory, layers[0].digest, name);
 }
 

@@ -34,7 +34,7 @@ StoredImage look_at(const std::string& id, const fs::path& directory) {
     if (!manifest) return image;
     image.created = manifest->created;
     image.runtime = table_of(manifest->target.kind).name;
-    for (const ImageFile& one : manifest->files) image.bytes += one.size;
+    image.bytes = total_size(manifest->files);
     image.complete = !file.starts_with('.');
   } catch (const Error&) {
     // A damaged manifest: listed as not complete, and 'images verify' says why.

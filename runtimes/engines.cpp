@@ -13,16 +13,6 @@ namespace {
 
 using nlohmann::json;
 
-/// The text at `keys`; empty when there is none.
-std::string text_at(const json& document, std::initializer_list<const char*> keys) {
-  const json* at = &document;
-  for (const char* key : keys) {
-    if (!at->is_object() || !at->contains(key)) return "";
-    at = &(*at)[key];
-  }
-  return at->is_string() ? at->get<std::string>() : "";
-}
-
 json read_json(const fs::path& file) {
   return parse_json(read_file(file).value_or(""));
 }
@@ -151,9 +141,13 @@ std::optional<Engine> engine_of(const fs::path& bundle, const json& spec) {
   return engine;
 }
 
-std::optional<Engine> engine_of(const fs::path& bundle) {
+bool is_of_engine(const fs::path& bundle) {
   const Place place = place_of(bundle);
-  if (place.task.empty() && place.stored.empty()) return std::nullopt;
+  return !place.task.empty() || !place.stored.empty();
+}
+
+std::optional<Engine> engine_of(const fs::path& bundle) {
+  if (!is_of_engine(bundle)) return std::nullopt;
   return engine_of(bundle, read_json(bundle / "config.json"));
 }
 

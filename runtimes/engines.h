@@ -22,6 +22,8 @@ struct Engine {
   bool operator==(const Engine&) const = default;
 };
 
+/// By the place of its bundle alone.
+bool is_of_engine(const std::filesystem::path& bundle);
 /// nullopt for a bundle that lies where no engine puts them.
 std::optional<Engine> engine_of(const std::filesystem::path& bundle);
 /// The same, of a configuration that is kept elsewhere by now.

@@ -13,4 +13,13 @@ nlohmann::json parse_json_or_throw(std::string_view text) {
   return nlohmann::json::parse(text);
 }
 
+std::string text_at(const nlohmann::json& document, std::initializer_list<const char*> keys) {
+  const nlohmann::json* at = &document;
+  for (const char* key : keys) {
+    if (!at->is_object() || !at->contains(key)) return "";
+    at = &(*at)[key];
+  }
+  return at->is_string() ? at->get<std::string>() : "";
+}
+
 }  // namespace ckpt

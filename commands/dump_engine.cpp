@@ -1,5 +1,5 @@
 // Choosing between CRIU and Cedana, and looking for Cedana's program and daemon.
-#include "commands/engine.h"
+#include "commands/dump_engine.h"
 
 #include "commands/options.h"
 #include "runtimes/program.h"
@@ -72,8 +72,8 @@ std::optional<Cedana> engine_for_dump(const Context& context, const std::optiona
   return cedana;
 }
 
-std::optional<Cedana> engine_of_image(const Context& context, const std::optional<std::string>& asked,
-                                      const Image& image, const RuntimeTable& table) {
+std::optional<Cedana> dump_engine_of(const Context& context, const std::optional<std::string>& asked,
+                                     const Image& image, const RuntimeTable& table) {
   const std::string where = image.directory.string();
   const std::string made_by =
       image.manifest ? image.manifest->options.engine.value_or("criu") : asked.value_or("criu");

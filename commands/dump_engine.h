@@ -17,7 +17,7 @@ void declare_engine(CLI::App& app, std::optional<std::string>& into, const std::
 std::optional<Cedana> engine_for_dump(const Context& context, const std::optional<std::string>& asked,
                                       const RuntimeTable& table, const std::string& id);
 /// The one that made the image. Throws Error(host_incompatible) when another is asked for.
-std::optional<Cedana> engine_of_image(const Context& context, const std::optional<std::string>& asked,
-                                      const Image& image, const RuntimeTable& table);
+std::optional<Cedana> dump_engine_of(const Context& context, const std::optional<std::string>& asked,
+                                     const Image& image, const RuntimeTable& table);
 
 }  // namespace ckpt

@@ -1,0 +1,44 @@
+// Where imports, pushes and pulls work in the store until what they make is whole.
+#pragma once
+#include <filesystem>
+#include <string>
+
+#include "runtimes/fs.h"
+
+namespace ckpt {
+
+/// Where imports are staged, and what dead ones left there removed; others can be at work beside this one.
+class ImportPlace {
+ public:
+  explicit ImportPlace(const std::filesystem::path& store);
+  const std::filesystem::path& directory() const { return directory_; }
+
+ private:
+  std::filesystem::path directory_;
+  Fd lock_;
+};
+/// Where a push or pull of that name works, which is no other's meanwhile: STORE/push/NAME, STORE/pull/NAME.
+/// What one that was killed, or kept it, has left is there again. Throws Error(busy).
+class FarStaging {
+ public:
+  FarStaging(const std::filesystem::path& store, const std::string& kind, const std::string& name);
+  static std::filesystem::path place(const std::filesystem::path& store, const std::string& kind,
+                                     const std::string& name);
+  FarStaging(const FarStaging&) = delete;
+  FarStaging& operator=(const FarStaging&) = delete;
+  /// Removes it, unless it is kept.
+  ~FarStaging();
+  const std::filesystem::path& directory() const { return directory_; }
+  /// Whoever has a copy of it has the place.
+  int lock() const { return lock_.get(); }
+  void keep(bool kept) { kept_ = kept; }
+
+ private:
+  std::filesystem::path directory_;
+  Fd lock_;
+  bool kept_ = false;
+};
+/// Removes what imports, pushes and pulls that were killed have left, unless one is at work.
+void finish_imports(const std::filesystem::path& store);
+
+}  // namespace ckpt
