@@ -129,7 +129,7 @@ void write_bundle(const LaunchFiles& files, const nlohmann::json& spec) {
   remove_tree(files.home);
   make_private_dirs(files.bundle);
   if (files.own_console) make_private_dirs(fs::path(files.console_socket).parent_path());
-  write_file_atomic(files.bundle / "config.json", spec.dump(1));
+  write_file_atomic(files.bundle / "config.json", json_text(spec, 1));
 }
 
 pid_t launch_detached(const Context& context, const Driver& driver, const Record& record,

@@ -18,16 +18,15 @@ namespace ckpt {
 using nlohmann::json;
 
 std::string note_text(const std::string& verb, const CheckpointNote& note) {
-  return json{{"verb", verb},
-              {"pid", ::getpid()},
-              {"since", now_rfc3339()},
-              {"staging", note.staging},
-              {"scratch", note.scratch},
-              {"unpacked", note.unpacked},
-              {"paused", note.paused},
-              {"cuda", note.cuda},
-              {"stops", note.stops}}
-      .dump();
+  return json_text({{"verb", verb},
+                    {"pid", ::getpid()},
+                    {"since", now_rfc3339()},
+                    {"staging", note.staging},
+                    {"scratch", note.scratch},
+                    {"unpacked", note.unpacked},
+                    {"paused", note.paused},
+                    {"cuda", note.cuda},
+                    {"stops", note.stops}});
 }
 
 namespace {

@@ -13,6 +13,8 @@ namespace ckpt {
 nlohmann::json parse_json(std::string_view text);
 /// Throws nlohmann::json::parse_error for text that is no JSON.
 nlohmann::json parse_json_or_throw(std::string_view text);
+/// The reverse, for what has to be read again: a path or name that is no text throws Error(usage).
+std::string json_text(const nlohmann::json& document, int indent = -1);
 /// The text at `keys`, one within the other, of what may be anything; empty when there is none.
 std::string text_at(const nlohmann::json& document, std::initializer_list<const char*> keys);
 

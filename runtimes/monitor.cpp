@@ -50,7 +50,7 @@ fs::path state_dir_of(const fs::path& directory) {
 pid_t start_monitor(const Records& records, const Record& record, const Launch& launch) {
   records.save(record);
   const fs::path directory = records.directory(record);
-  write_file_atomic(directory / "launch.json", launch_to_json(launch).dump());
+  write_file_atomic(directory / "launch.json", json_text(launch_to_json(launch)));
   throw_if_interrupted();
   Pipe ready = make_pipe();
   const Command command{.program = "/proc/self/exe",

@@ -97,7 +97,7 @@ std::optional<Record> Records::load(RuntimeKind kind, const std::string& root, c
 
 void Records::save(const Record& record) const {
   make_private_dirs(directory(record));
-  write_file_atomic(directory(record) / "record.json", to_json(record).dump(1));
+  write_file_atomic(directory(record) / "record.json", json_text(to_json(record), 1));
 }
 
 std::vector<Record> Records::all() const {
@@ -150,7 +150,7 @@ void Records::save_exit(const Record& record, const ExitRecord& exit) const {
                                      ? stopping.value("checkpoint", "")
                                      : exit.checkpointed_to;
   if (!checkpoint.empty()) out["checkpointed_to"] = checkpoint;
-  write_file_atomic(home / "exit.json", out.dump(1));
+  write_file_atomic(home / "exit.json", json_text(out, 1));
 }
 
 void Records::mark_stopping(const Record& record, const std::string& checkpoint) const {
@@ -158,7 +158,7 @@ void Records::mark_stopping(const Record& record, const std::string& checkpoint)
   if (checkpoint.empty())
     ::unlink(file.c_str());
   else
-    write_file_atomic(file, json{{"checkpoint", checkpoint}}.dump());
+    write_file_atomic(file, json_text(json{{"checkpoint", checkpoint}}));
 }
 
 void Records::note_lost_output(const Record& record, const std::string& why) const {

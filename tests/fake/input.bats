@@ -15,6 +15,15 @@ nothing_was_run() { same "" "$(calls | changing)"; }
   refuses 4 not-found "cannot read '$T/none/config.json'" "no such file or directory" "--bundle" -- run -d -b "$T/none" c
   nothing_was_run
 }
+@test "a bundle whose name is no text: nothing is started" {
+  local odd
+  odd=$T/$(printf 'b\351')
+  cp -a "$BUNDLE" "$odd"
+  refuses 2 usage "a path or a name is not UTF-8" -- run -d -b "$odd" c
+  nothing_was_run
+  nothing_left
+  no_record
+}
 @test "config.json: not what it should be" {
   local text
   for text in '' 'x' '[]' 'null' '{}' '{"process": {"args": ["a"]}' '{"root": {"path": "r"}, "process": {"args": []}}' \
