@@ -52,14 +52,16 @@ std::string source_of(const ImageMount& mount, const std::string& root, const st
 }
 
 /// A line of CRIU's configuration ends a word at white space and at '#', and takes quotes away (CRIU 4.1,
-/// criu/config.c). The key is the image's, which may be anybody's.
+/// criu/config.c); a key ends at its ']'. The key is the image's, which may be anybody's.
 std::string line_of(const ExternalMount& mount) {
   std::string line = fmt::format("external mnt[{}]:{}", mount.key, mount.source);
   const auto breaks = [](unsigned char c) { return c <= ' ' || c == 0x7f || std::strchr("#'\"\\", c); };
-  if (std::any_of(line.begin() + 9, line.end(), breaks))
+  if (mount.key.find(']') != std::string::npos || std::any_of(line.begin() + 9, line.end(), breaks))
     throw Error(ErrorCode::image_invalid, fmt::format("mount '{}': '{}' cannot be given to CRIU",
                                                       printable(mount.mountpoint), printable(line.substr(9))))
-        .with_hint("no white space, quotes, backslashes or '#' may be in the names of such mounts");
+        .with_hint(
+            "no white space, quotes, backslashes or '#' may be in the names of such mounts, no ']' in the "
+            "image's");
   return line;
 }
 

@@ -58,9 +58,9 @@ TEST_CASE("external mounts: what nobody gives is told, or is the user's word") {
         Strings{"external mnt[/key]:/new"});
 }
 
-TEST_CASE("a key that would add a line of its own is refused") {
+TEST_CASE("a key that would add a line of its own, or end before its end, is refused") {
   for (const std::string key : {"/x\naction-script /evil\n/.empty-directory", "/a b/.empty-directory",
-                                "/a#/.empty-directory", "/a\"/.empty-directory"})
+                                "/a#/.empty-directory", "/a\"/.empty-directory", "/a]:/etc/.empty-directory"})
     CHECK(error_of([&] { external_lines(left({mount("/m", key)})); }).code == ErrorCode::image_invalid);
   CHECK(error_of([&] { external_lines(left({mount("/more", "/key")}, "/r", {"/more=/n ew"})); }).code ==
         ErrorCode::image_invalid);
