@@ -130,10 +130,10 @@ says() {
 # await CONDITION [SECONDS]: until the shell expression is true
 await() {
   local deadline=$((SECONDS + ${2:-$PATIENCE}))
-  until eval "$1"; do
+  until eval "$1" 2>/dev/null; do
     ((SECONDS <= deadline)) || fail "not within ${2:-$PATIENCE} s: $1" || return
     sleep 0.05
-  done 2>/dev/null
+  done
 }
 
 # slow_runtime VERB: the runtime in $SLOW writes its pid to $T/reached at VERB and waits as long as $T/hold is there.
@@ -204,11 +204,13 @@ make_netns() {
   ip -n "$NETNS" link set lo up
 }
 
-# count [FILE]: the last word of the payload's file, 0 before there is one
+# count [FILE]: the last word of the payload's file, 0 before there is one. A payload that was dumped while it wrote adds its
+# line to what a test has put there.
 count() {
-  local words=0
-  if [[ -s ${1:-$COUNT} ]]; then words=$(<"${1:-$COUNT}"); fi
-  printf '%s\n' "${words##* }"
+  local -a words=()
+  if [[ -s ${1:-$COUNT} ]]; then read -r -d '' -a words <"${1:-$COUNT}" || true; fi
+  words=(0 "${words[@]}")
+  printf '%s\n' "${words[-1]}"
 }
 
 counts_on() {
@@ -235,7 +237,11 @@ log_is_whole() {
 
 status_of() { ckpt state "$1" | jq -r .status; }
 
-is_running() { [[ $(status_of "$1") == running ]]; }
+is_running() {
+  local now
+  now=$(status_of "$1")
+  [[ $now == running ]] || fail "'$1' is $now: $(ckpt logs "$1" | tail -n 3)"
+}
 
 # ---- leaving nothing behind
 
