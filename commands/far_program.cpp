@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "commands/progress.h"
 #include "runtimes/fs.h"
 #include "runtimes/interrupt.h"
 #include "runtimes/program.h"
@@ -98,6 +99,11 @@ Error FarProgram::failure(const std::string& what, const Command& command, const
   return error.with_command(command.argv());
 }
 
+std::uint64_t FarProgram::moved() const {
+  const pid_t pid = silent_;
+  return pid > 0 ? bytes_read_by(pid) : moved_.load();
+}
+
 std::string FarProgram::run(const std::string& what, const Argv& args) {
   throw_if_interrupted();
   Command command{.program = path_, .args = args, .timeout = time_left()};
@@ -113,8 +119,10 @@ std::string FarProgram::run(const std::string& what, const Argv& args) {
   });
   command.err = ToFd{lines.in()};
   command.also.push_back({lines.out(), [&] { lines.drain(); }});
+  if (place_.program == "skopeo") command.started = [&](pid_t pid) { silent_ = pid; };
   context_.out.detail(shell_quote(command.argv()));
   Result result = context_.runner.run(command);
+  silent_ = 0;
   lines.finish();
   if (!result.ok()) throw failure(what, command, result, said);
   return std::move(result.out);

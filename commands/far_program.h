@@ -22,8 +22,8 @@ class FarProgram {
   std::string run(const std::string& what, const Argv& args);
   /// As run(); nullopt for what is not there.
   std::optional<std::string> ask(const std::string& what, const Argv& args);
-  /// How much the last rclone said to have moved.
-  std::uint64_t moved() const { return moved_; }
+  /// How much the last rclone said to have moved, or skopeo, which says nothing, has read.
+  std::uint64_t moved() const;
 
  private:
   Error failure(const std::string& what, const Command& command, const Result& result,
@@ -37,6 +37,7 @@ class FarProgram {
   const std::optional<std::chrono::milliseconds> timeout_;
   const std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
   std::atomic<std::uint64_t> moved_ = 0;
+  std::atomic<pid_t> silent_ = 0;  ///< skopeo, while it runs
 };
 
 /// Absolute path. Throws Error(unsupported).

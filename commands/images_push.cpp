@@ -1,4 +1,6 @@
 // Pushing: as an OCI image by skopeo, file by file by rclone; and the options that pulling has too.
+#include <atomic>
+
 #include "commands/far_program.h"
 #include "commands/images.h"
 #include "commands/images_far.h"
@@ -42,10 +44,13 @@ Pushed push_layout(const Context& context, const FarOptions& far, const Image& i
   FarProgram program(context, place, staging.lock());
   const fs::path layout = make_layout(context, image, filter, staging);
   const std::uint64_t bytes = bytes_below(layout);
+  std::atomic<bool> sent = false;
   const Progress progress(
-      context, "push", name_of(image), [&] { return bytes; }, [] { return std::uint64_t{0}; });
+      context, "push", name_of(image), [&] { return bytes; },
+      [&] { return sent ? bytes : std::min(bytes, program.moved()); });
   program.run(fmt::format("push of '{}' to '{}'", name_of(image), place.text),
               skopeo_push(far, layout.string(), place));
+  sent = true;
   return {place.text, bytes};
 }
 

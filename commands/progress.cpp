@@ -138,7 +138,11 @@ std::uint64_t bytes_below(const fs::path& directory) {
 }
 
 std::uint64_t bytes_read() {
-  const std::string io = read_file("/proc/self/io", 4096).value_or("");
+  return bytes_read_by(::getpid());
+}
+
+std::uint64_t bytes_read_by(pid_t pid) {
+  const std::string io = read_file(fmt::format("/proc/{}/io", pid), 4096).value_or("");
   const std::size_t at = io.find("rchar: ");
   return at == std::string::npos ? 0 : std::strtoull(io.c_str() + at + 7, nullptr, 10);
 }

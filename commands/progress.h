@@ -60,7 +60,8 @@ class Progress {
 
 /// Bytes of the files in `directory`, now.
 std::uint64_t bytes_below(const std::filesystem::path& directory);
-/// All that this process has read so far, by /proc/self/io.
+/// All that this process, or another, has read so far, by /proc/PID/io.
 std::uint64_t bytes_read();
+std::uint64_t bytes_read_by(pid_t pid);
 
 }  // namespace ckpt

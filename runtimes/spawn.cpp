@@ -203,7 +203,10 @@ class Child {
                                   argv.data(), env.data());
     if (error != 0) return error;
     pidfd_ = Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
-    if (pidfd_) return 0;
+    if (pidfd_) {
+      if (command_.started) command_.started(pid_);
+      return 0;
+    }
     const int no_pidfd = errno;
     ::kill(-pid_, SIGKILL);
     wait_for(pid_);

@@ -53,6 +53,8 @@ struct Command {
   /// Asked every 100 ms; text means: stop the child, this is why.
   std::function<std::optional<std::string>()> watch = {};
   std::vector<AlsoPoll> also = {};
+  /// Told its pid once.
+  std::function<void(pid_t)> started = {};
   /// How to make the child stop, given its pid; SIGTERM to its process group unless set. SIGKILL follows in
   /// any case.
   std::function<void(pid_t)> stop_with = {};

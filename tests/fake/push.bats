@@ -46,6 +46,16 @@ fake_remote() {
     esac'
 }
 
+@test "how far a push is, is what skopeo has read; at its end it is all" {
+  prepare
+  fake skopeo "for i in \$(seq 400); do
+      ! grep -q '\"bytes\":[1-9].*\"state\":\"running\",\"step\":\"push\"' '$T/events' || exit 0
+      sleep 0.05
+    done
+    echo 'nobody said how far it is' >&2; exit 1"
+  unshare --cgroup -- "$CKPT" --progress-fd 5 images push "$NAME" "oci:$T/there" 5>"$T/events" >"$T/out" 3>&-
+  jq -se 'map(select(.step == "push")) | .[-1] | .state == "done" and .bytes == .total and .total > 0' "$T/events"
+}
 @test "skopeo is told to copy a layout with one image, and the layout is gone afterwards" {
   prepare
   fake skopeo "cp -r ${STORE@Q}/push/*/layout ${T@Q}/layout"
