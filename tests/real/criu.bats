@@ -172,7 +172,7 @@ deadly_iptables() {
   launch "$ID"
   await '(($(count) > 5))'
   ckpt checkpoint --tcp-established "$ID"
-  ckpt restore -d --tcp-close "$ID"
+  ckpt restore -d --tcp-close "$ID" || fail "in its network: $(ip netns exec "$NETNS" cat /proc/net/tcp)"
   await '[[ -e $COUNT.reconnects ]]'
 }
 
