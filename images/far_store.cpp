@@ -154,7 +154,9 @@ Argv skopeo_inspect(const FarOptions& o, const FarPlace& from) {
 }
 
 Argv skopeo_pull(const FarOptions& o, const FarPlace& from, const std::string& layout) {
-  return skopeo("copy", {}, o, "--src-tls-verify", {from.name, "oci:" + layout});
+  // Else skopeo compresses what is not, only for ckpt to unpack it.
+  return skopeo("copy", {"--dest-oci-accept-uncompressed-layers"}, o, "--src-tls-verify",
+                {from.name, "oci:" + layout});
 }
 
 Argv rclone_read(const FarOptions& o, const FarPlace& from, const std::string& file) {

@@ -91,6 +91,8 @@ elsewhere() { STORE=$T/elsewhere; }
   elsewhere
   [[ $(ckpt images pull --id other "oci:$T/layout:gzip") == "other@${name#*@}" ]]
   ckpt images verify "other@${name#*@}"
+  ckpt images pull --id plain "oci:$T/layout:none"
+  ckpt images verify "plain@${name#*@}"
   ends_with 4 ckpt images pull "oci:$T/layout:none-such"
   [[ -z $(ls -A "$STORE/pull") ]]
 }

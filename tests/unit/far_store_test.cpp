@@ -55,10 +55,11 @@ TEST_CASE("vectors of skopeo") {
   CHECK(skopeo_inspect(o, registry) == Argv{"inspect", "--raw", "--authfile", "/a.json", "--tls-verify=false",
                                             "docker://r:5000/ckpt/web:1"});
   CHECK(skopeo_inspect({}, layout) == Argv{"inspect", "--raw", "oci:/srv/oci:web"});
-  CHECK(skopeo_pull(o, registry, "/s/content") == Argv{"copy", "--authfile", "/a.json",
-                                                       "--src-tls-verify=false", "docker://r:5000/ckpt/web:1",
-                                                       "oci:/s/content"});
-  CHECK(skopeo_pull({}, layout, "/s/content") == Argv{"copy", "oci:/srv/oci:web", "oci:/s/content"});
+  CHECK(skopeo_pull(o, registry, "/s/content") == Argv{"copy", "--dest-oci-accept-uncompressed-layers",
+                                                       "--authfile", "/a.json", "--src-tls-verify=false",
+                                                       "docker://r:5000/ckpt/web:1", "oci:/s/content"});
+  CHECK(skopeo_pull({}, layout, "/s/content") ==
+        Argv{"copy", "--dest-oci-accept-uncompressed-layers", "oci:/srv/oci:web", "oci:/s/content"});
 }
 
 TEST_CASE("vectors of rclone") {
