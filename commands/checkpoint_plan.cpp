@@ -65,6 +65,11 @@ void require_one_pause(const CheckpointPlan& plan) {
 /// link-remap's files do not outlive a dump that leaves it running. Empty: it need not.
 std::string reason_to_stop_first(const CheckpointPlan& plan) {
   if (plan.cedana) return "Cedana freezes and ends the processes itself";
+  // Deleted later, its sockets would be closed as any other's: a FIN to the other end, and a minute of
+  // TIME_WAIT. Those that CRIU has ended go in silence.
+  if (plan.driver().table().uses_criu && plan.opts.allow_open_tcp.value_or(false) &&
+      !plan.opts.tcp_close.value_or(false))
+    return "the other ends of connections that are kept must not notice";
   if (plan.opts.link_remap.value_or(false)) return "--link-remap's files do not outlive one that does not";
   if (plan.gpu.strategy == CudaStrategy::plugin) return "CRIU's CUDA plugin cannot lock paused processes";
   if (plan.driver().table().uses_criu && !version_at_least(plan.criu_version, 4, 1))

@@ -130,9 +130,8 @@ constexpr CatalogueEntry kCriuRestore[] = {
     {"pid-taken", "criu", "", "Can't fork for * File exists", "a process id of the image is in use",
      "use a private pid namespace, or stop the original", Role::cause, true},
     {"address-taken", "criu", "", "Can't bind inet socket * Address already in use",
-     "another process has an address and port of the image, in the network namespace that it is restored "
-     "into",
-     "end that one ('ss -tulnp' shows it), or restore into another network namespace"},
+     "an address and port of the image is taken in the network namespace that it is restored into",
+     "end the process that has it ('ss -tulnp'); a connection that just ended lets go of it after a minute"},
     {"network-unreachable", "criu", "", "Can't connect inet socket back",
      "the network namespace of the restored container has no working network",
      "give the container a network namespace by path, with lo up"},

@@ -8,6 +8,7 @@ teardown() { leave_place; }
 
 # The flags for connections of the last call of VERB.
 flags() { calls | jq -r --arg verb "$1" 'select(index($verb)) | .[] | select(startswith("--tcp"))'; }
+steps() { verbs | tr ' ' '\n' | grep -Ex 'pause|checkpoint|delete' | xargs; }
 restored() { forget_calls && ckpt restore -d --replace "$@" c >/dev/null && flags restore; }
 
 @test "keep is --tcp-established, close closes at each restore that does not say otherwise" {
@@ -21,6 +22,25 @@ restored() { forget_calls && ckpt restore -d --replace "$@" c >/dev/null && flag
   same --tcp-close "$(restored)"
   same --tcp-established "$(restored --tcp keep)"
   same --tcp-established "$(restored --tcp-established)"
+}
+
+@test "what is kept is ended by the dump itself; what is to be closed, or none of it, goes when the image is safe" {
+  local option name
+  for option in --tcp-established "--tcp keep" "--tcp auto" "--tcp close" ""; do
+    run_container c
+    forget_calls
+    # shellcheck disable=SC2086 # none, one or two words
+    name=$(ckpt checkpoint $option c)
+    echo "with '$option'"
+    if [[ $option == *close || -z $option ]]; then
+      same "pause checkpoint delete" "$(steps)"
+      same published-first "$(jq -r .guarantee "$STORE/checkpoints/c/${name#c@}/ckpt.json")"
+    else
+      same checkpoint "$(steps)"
+      same "" "$(calls | jq -r 'select(index("checkpoint")) | .[] | select(. == "--leave-running")')"
+      same stopped-by-dump "$(jq -r .guarantee "$STORE/checkpoints/c/${name#c@}/ckpt.json")"
+    fi
+  done
 }
 
 @test "auto keeps where nothing is in the way" {

@@ -273,27 +273,45 @@ static int connect_to(const struct sockaddr_in* address) {
 
 /* A lost connection is made anew and counted in FILE.reconnects, which does not exist while the first one
  * lives. */
-static void mode_tcp(char** args) {
+static void exchange(const struct sockaddr_in* address, const char* file) {
   char reconnects[path_size];
-  join(reconnects, "%s.reconnects", args[0]);
-  bring_lo_up();
-  struct sockaddr_in address;
-  int listener = listen_on_lo(&address);
-  if (fork_child() == 0) serve_echo(listener);
-  close(listener);
-  int fd = connect_to(&address);
+  join(reconnects, "%s.reconnects", file);
+  int fd = connect_to(address);
   unsigned long lost = 0;
   for (uint64_t n = 1;; sleep_ms(tick_ms)) {
     uint64_t echo = n;
     if (!transfer(send_some, fd, &echo) || !transfer(receive_some, fd, &echo)) {
       close(fd);
       publish_number(reconnects, ++lost);
-      fd = connect_to(&address);
+      fd = connect_to(address);
       continue;
     }
     if (echo != n) broken("sent %llu, got %llu back", (unsigned long long)n, (unsigned long long)echo);
-    publish_number(args[0], n++);
+    publish_number(file, n++);
   }
+}
+
+static void mode_tcp(char** args) {
+  bring_lo_up();
+  struct sockaddr_in address;
+  int listener = listen_on_lo(&address);
+  if (fork_child() == 0) serve_echo(listener);
+  close(listener);
+  exchange(&address, args[0]);
+}
+
+static void mode_tcp_server(char** args) {
+  struct sockaddr_in address;
+  int listener = listen_on_lo(&address);
+  publish_number(args[0], ntohs(address.sin_port));
+  serve_echo(listener);
+}
+
+static void mode_tcp_client(char** args) {
+  struct sockaddr_in address = {.sin_family = AF_INET,
+                                .sin_port = htons((uint16_t)number(args[0])),
+                                .sin_addr = {htonl(INADDR_LOOPBACK)}};
+  exchange(&address, args[1]);
 }
 
 static void mode_tcp_listen(char** args) {
@@ -554,6 +572,8 @@ static const struct mode {
     {"threads", 2, 2, mode_threads,
      "N DIR              2 processes of N threads, each counts into DIR/PROCESS.THREAD"},
     {"tcp", 1, 1, mode_tcp, "FILE               numbers echoed over 127.0.0.1; FILE.reconnects if it broke"},
+    {"tcp-server", 1, 1, mode_tcp_server, "FILE               echo what comes to the port that FILE gets"},
+    {"tcp-client", 2, 2, mode_tcp_client, "PORT FILE          the same with such a server"},
     {"tcp-listen", 1, 1, mode_tcp_listen, "FILE               listen only, count into FILE"},
     {"unix", 1, 1, mode_unix, "SOCKET             numbers as datagrams to somebody else's SOCKET"},
     {"locks", 1, 1, mode_locks, "FILE               hold flock and fcntl locks, count into FILE.count"},

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # What only runc and crun do, with CRIU.
-# shellcheck disable=SC2016,SC2034,SC2154 # conditions for later; variables of helpers.bash
+# shellcheck disable=SC2016,SC2030,SC2031,SC2034,SC2154 # conditions for later; variables of helpers.bash
 
 load helpers
 
@@ -174,6 +174,33 @@ deadly_iptables() {
   ckpt checkpoint --tcp-established "$ID"
   ckpt restore -d --tcp-close "$ID" || fail "in its network: $(ip netns exec "$NETNS" cat /proc/net/tcp)"
   await '[[ -e $COUNT.reconnects ]]'
+}
+
+# outside_server: an echo in the network namespace, no process of the container's; its port in $PORT
+outside_server() {
+  make_netns
+  ip netns exec "$NETNS" "$SUITE/payload" tcp-server "$T/port" </dev/null >/dev/null 2>&1 3>&- &
+  BACKGROUND+=("$!")
+  await '[[ -s $T/port ]]'
+  PORT=$(count "$T/port")
+}
+
+@test "a connection to a process outside goes on, twice: the other end does not learn that the container was stopped" {
+  local i at
+  COUNT=$DATA/count
+  outside_server
+  bundle bundle /bin/payload tcp-client "$PORT" /data/count
+  edit --arg path "/run/netns/$NETNS" '(.linux.namespaces[] | select(.type == "network")).path = $path'
+  launch "$ID"
+  await '(($(count) > 5))'
+  for i in 1 2; do
+    ckpt checkpoint --tcp-established "$ID"
+    at=$(count)
+    ckpt restore -d "$ID"
+    goes_on_from "$at"
+    counts_on
+    [[ ! -e $COUNT.reconnects ]] || fail "round $i: the connection was lost"
+  done
 }
 
 @test "a deleted file that has another name is open again" {
