@@ -203,6 +203,24 @@ outside_server() {
   done
 }
 
+@test "a client outside is not told that its server was stopped, and goes on when that is back" {
+  make_netns
+  COUNT=$T/count
+  bundle bundle /bin/payload tcp-server /data/port
+  edit --arg path "/run/netns/$NETNS" '(.linux.namespaces[] | select(.type == "network")).path = $path'
+  launch "$ID"
+  await '[[ -s $DATA/port ]]'
+  ip netns exec "$NETNS" "$SUITE/payload" tcp-client "$(count "$DATA/port")" "$COUNT" </dev/null >/dev/null 2>&1 3>&- &
+  BACKGROUND+=("$!")
+  await '(($(count) > 5))'
+  ckpt checkpoint --tcp-established "$ID"
+  ip netns exec "$NETNS" cat /proc/net/tcp >"$T/tcp"
+  [[ $(awk 'NR > 1 { print $4 }' "$T/tcp") == 01 ]] || fail "more or less than one established end: $(<"$T/tcp")"
+  ckpt restore -d "$ID"
+  counts_on
+  [[ ! -e $COUNT.reconnects ]] || fail "the connection was lost"
+}
+
 @test "a deleted file that has another name is open again" {
   local at
   COUNT=$DATA/count
