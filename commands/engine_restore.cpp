@@ -17,6 +17,10 @@ bool is_engines_own(const json& spec) {
   return spec.contains("linux") && spec["linux"].contains("cgroupsPath");
 }
 
+bool is_of_engine(const Image& image) {
+  return image.manifest && ckpt::is_of_engine(image.manifest->bundle);
+}
+
 json kept_spec(const Image& image) {
   return parse_json(read_file(image.directory / "spec.dump").value_or(""));
 }
@@ -61,20 +65,20 @@ CheckedItem check_namespace(const Engine& engine, const std::string& type, const
 }  // namespace
 
 std::optional<Engine> engine_of_image(const Image& image) {
-  if (!image.manifest || !is_of_engine(image.manifest->bundle)) return std::nullopt;
+  if (!is_of_engine(image)) return std::nullopt;
   return engine_of(image.manifest->bundle, kept_spec(image));
 }
 
 std::optional<Target> target_of_image(const Image& image) {
   if (!image.manifest) return std::nullopt;
   Target target = image.manifest->target;
-  if (is_of_engine(image.manifest->bundle) && is_engines_own(kept_spec(image)))
+  if (is_of_engine(image) && is_engines_own(kept_spec(image)))
     target.root = table_of(target.kind).default_root;
   return target;
 }
 
 std::optional<Bundle> engine_bundle(const Image& image) {
-  if (!image.manifest || !is_of_engine(image.manifest->bundle)) return std::nullopt;
+  if (!is_of_engine(image)) return std::nullopt;
   auto text = read_file(image.directory / "spec.dump");
   if (!text) return std::nullopt;
   const fs::path place = image.manifest->bundle;

@@ -129,8 +129,7 @@ void pack_layer(const Layer& layer, const fs::path& directory) {
   if (const std::string failed = module().pack(layer.upper().string(), tar.get(), deleted); !failed.empty())
     throw Error(ErrorCode::runtime_failed,
                 fmt::format("the writable layer '{}' cannot be saved: {}", layer.upper().string(), failed));
-  write_file_atomic(directory / kDeletedFiles,
-                    json(deleted).dump(0, ' ', false, json::error_handler_t::strict));
+  write_file_atomic(directory / kDeletedFiles, json_text(json(deleted), 0));
 }
 
 void unpack_layer(const fs::path& directory, const Layer& layer, Devices devices) {

@@ -42,10 +42,7 @@ bool is_id(const Layout& layout, std::string_view id) {
 }
 
 std::string annotation(const json& spec, const char* name) {
-  const auto all = spec.find("annotations");
-  if (all == spec.end() || !all->is_object()) return "";
-  const auto found = all->find(name);
-  return found != all->end() && found->is_string() ? found->get<std::string>() : "";
+  return text_at(spec, {"annotations", name});
 }
 
 void add_new(Strings& list, const std::string& text) {

@@ -168,7 +168,7 @@ deadly_iptables() {
   COUNT=$DATA/count
   bundle bundle /bin/payload tcp /data/count
   make_netns
-  edit --arg path "/run/netns/$NETNS" '(.linux.namespaces[] | select(.type == "network")).path = $path'
+  join_netns "$NETNS"
   launch "$ID"
   await '(($(count) > 5))'
   ckpt checkpoint --tcp-established "$ID"
@@ -190,7 +190,7 @@ outside_server() {
   COUNT=$DATA/count
   outside_server
   bundle bundle /bin/payload tcp-client "$PORT" /data/count
-  edit --arg path "/run/netns/$NETNS" '(.linux.namespaces[] | select(.type == "network")).path = $path'
+  join_netns "$NETNS"
   launch "$ID"
   await '(($(count) > 5))'
   for i in 1 2; do
@@ -207,7 +207,7 @@ outside_server() {
   make_netns
   COUNT=$T/count
   bundle bundle /bin/payload tcp-server /data/port
-  edit --arg path "/run/netns/$NETNS" '(.linux.namespaces[] | select(.type == "network")).path = $path'
+  join_netns "$NETNS"
   launch "$ID"
   await '[[ -s $DATA/port ]]'
   ip netns exec "$NETNS" "$SUITE/payload" tcp-client "$(count "$DATA/port")" "$COUNT" </dev/null >/dev/null 2>&1 3>&- &

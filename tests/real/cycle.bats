@@ -63,7 +63,7 @@ stop_and_restore() {
   bundle bundle /bin/payload tcp /data/count
   if [[ $KIND == runc ]]; then
     make_netns
-    edit --arg path "/run/netns/$NETNS" '(.linux.namespaces[] | select(.type == "network")).path = $path'
+    join_netns "$NETNS"
   fi
   cycle
   [[ ! -e $COUNT.reconnects ]]

@@ -204,6 +204,9 @@ make_netns() {
   ip -n "$NETNS" link set lo up
 }
 
+# join_netns NAME: the configuration of $BUNDLE names it.
+join_netns() { edit --arg path "/run/netns/$1" '(.linux.namespaces[] | select(.type == "network")).path = $path'; }
+
 # count [FILE]: the last word of the payload's file, 0 before there is one. A payload that was dumped while it wrote adds its
 # line to what a test has put there.
 count() {

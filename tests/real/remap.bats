@@ -197,7 +197,7 @@ connected() {
   ends_with 2 ckpt restore -d --tcp keep --tcp-close "$ID"
   ip netns add "$NETNS-2"
   ip -n "$NETNS-2" link set lo up
-  edit --arg path "/run/netns/$NETNS-2" '(.linux.namespaces[] | select(.type == "network")).path = $path'
+  join_netns "$NETNS-2"
   ends_with 0 ckpt restore -d --tcp auto --spec "$BUNDLE" "$ID" || { ip netns delete "$NETNS-2" && false; }
   ip netns delete "$NETNS-2"
   goes_on_from "$at"
