@@ -73,7 +73,7 @@ Brought pull_layout(const Context& context, const FarOptions& far, const Archive
     program.run(pull_text(place), skopeo_pull(far, place, layout.string()));
   }
   const fs::path layer = layer_file(layout, place.text);
-  const Fd in(::open(layer.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  const Fd in(::open(layer.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   if (!in) throw Error(ErrorCode::image_invalid, fmt::format("'{}' came without its layer", place.text));
   return bring_in(context, o, in.get(), place.text, max_bytes);
 }

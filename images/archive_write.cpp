@@ -183,7 +183,7 @@ class Export {
   }
 
   static void read_plain(const Source& source, const std::function<void(std::string_view)>& piece) {
-    const Fd fd(::open(source.path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    const Fd fd(::open(source.path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
     if (!fd) invalid(fmt::format("cannot read '{}': {}", source.path.string(), errno_text(errno)));
     ::posix_fadvise(fd.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
     std::vector<char> buffer(1U << 20U);

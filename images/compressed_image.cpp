@@ -50,7 +50,7 @@ constexpr std::size_t kSampleChunks = 8;
 /// Chunks from all over the file: the first pages of a memory image are not like the others.
 std::vector<std::string> samples(const fs::path& file, std::uint64_t size) {
   std::vector<std::string> chunks;
-  const Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  const Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   for (std::size_t i = 0; fd && i < kSampleChunks; ++i) {
     std::string chunk(kChunk, '\0');
     const std::uint64_t offset = size / kSampleChunks * i / kPage * kPage;

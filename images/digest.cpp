@@ -47,7 +47,7 @@ std::string Digest::hex() const {
 }
 
 std::string digest_of_file(const fs::path& path) {
-  const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   if (!fd) unreadable(path, errno);
   Digest digest;
   std::vector<char> chunk(kChunk);

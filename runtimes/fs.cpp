@@ -28,6 +28,22 @@ bool directory_there(const fs::path& path) {
   return fs::is_directory(path, error);
 }
 
+bool is_regular(const struct stat& status) {
+  if (S_ISREG(status.st_mode)) return true;
+  errno = S_ISDIR(status.st_mode) ? EISDIR : ENOTSUP;
+  return false;
+}
+
+/// Nothing that waits for somebody: no FIFO for its writer, no file for the holder of its lease; and no
+/// device, which opening may set to work: those fail with ENOTSUP.
+Fd open_regular(const fs::path& path) {
+  struct stat status = {};
+  if (::stat(path.c_str(), &status) != 0 || !is_regular(status)) return Fd();
+  Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  if (!fd || ::fstat(fd.get(), &status) != 0 || !is_regular(status)) return Fd();
+  return fd;
+}
+
 bool read_some(int fd, std::string& into, std::size_t limit) {
   char buffer[65536];
   while (into.size() < limit) {
@@ -79,14 +95,14 @@ Pipe make_pipe() {
 }
 
 std::optional<std::string> read_file(const fs::path& path, std::size_t limit) {
-  const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const Fd fd = open_regular(path);
   std::string content;
   if (!fd || !read_some(fd.get(), content, limit)) return std::nullopt;
   return content;
 }
 
 std::string read_tail(const fs::path& path, std::size_t limit) {
-  const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const Fd fd = open_regular(path);
   std::string content;
   if (!fd) return content;
   const off_t size = ::lseek(fd.get(), 0, SEEK_END);

@@ -50,6 +50,21 @@ TEST_CASE("fs: what cannot be read is told with errno") {
   CHECK(errno == EISDIR);
 }
 
+TEST_CASE("fs: nothing but a regular file is read, and nothing is waited for") {
+  const TempDir dir;
+  REQUIRE(::mkfifo((dir / "fifo").c_str(), 0600) == 0);
+  fs::create_symlink("fifo", dir / "to-fifo");
+  fs::create_symlink(dir.file("file", "content"), dir / "to-file");
+  for (const fs::path& path : {dir / "fifo", dir / "to-fifo", fs::path("/dev/zero")}) {
+    INFO(path);
+    CHECK_FALSE(read_file(path, 16));
+    CHECK(errno == ENOTSUP);
+    CHECK(read_tail(path, 16).empty());
+  }
+  CHECK(read_file(dir / "to-file") == "content");
+  CHECK(read_file("/proc/self/comm"));
+}
+
 TEST_CASE("fs: a tail is the end of a file") {
   const TempDir dir;
   const std::string file = dir.file("f", "0123456789");
