@@ -1,11 +1,15 @@
 // From a tar that nobody vouches for to a directory.
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <map>
+#include <new>
 
 #include "images/archive.h"
+#include "images/bounds.h"
 #include "images/digest.h"
 #include "images/layer/archive_tar.h"
 #include "images/module.h"
@@ -13,13 +17,13 @@
 #include "runtimes/fs.h"
 #include "runtimes/ids.h"
 #include "runtimes/interrupt.h"
+#include "runtimes/procfs.h"
 
 namespace ckpt {
 namespace {
 
 using Type = ArchiveEntry::Type;
 
-constexpr std::size_t kMostManifest = 64U << 20U;
 constexpr std::size_t kLongestName = 255, kDeepest = 32;
 
 const char* words_of(Type type) {
@@ -58,6 +62,28 @@ bool plain_part(const std::string& part) {
                       [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
 }
 
+/// How much more memory this process may have while it lives: an archive says how large the windows of its
+/// compression and the lists of its holes are, and both are made before anything of it is seen.
+class MemoryBound {
+ public:
+  explicit MemoryBound(std::uint64_t bytes) {
+    const std::uint64_t now = std::strtoull(status_field(::getpid(), "VmData").c_str(), nullptr, 10) << 10U;
+    if (now == 0 || ::getrlimit(RLIMIT_DATA, &before_) != 0) return;
+    rlimit bound = before_;
+    bound.rlim_cur = std::min<rlim_t>(before_.rlim_cur, now + bytes);
+    set_ = ::setrlimit(RLIMIT_DATA, &bound) == 0;
+  }
+  MemoryBound(const MemoryBound&) = delete;
+  MemoryBound& operator=(const MemoryBound&) = delete;
+  ~MemoryBound() {
+    if (set_) ::setrlimit(RLIMIT_DATA, &before_);
+  }
+
+ private:
+  rlimit before_ = {};
+  bool set_ = false;
+};
+
 class Import {
  public:
   Import(int in, const std::string& name, const fs::path& directory, const ArchiveLimits& limits)
@@ -87,6 +113,7 @@ class Import {
     const int error = errno;
     throw_if_interrupted();
     if (failed.empty()) return;
+    if (error == ENOMEM) throw std::bad_alloc();
     if (of_this_host(error)) throw Error(ErrorCode::runtime_failed, fmt::format("'{}': {}", name_, failed));
     refuse("is damaged, cut short or no archive: " + failed);
   }
@@ -161,7 +188,7 @@ class Import {
   }
 
   void keep_manifest(const ArchiveEntry& entry) {
-    if (entry.type != Type::file || entry.size > kMostManifest) refuse("has a ckpt.json that is none");
+    if (entry.type != Type::file || entry.size > kLargestManifest) refuse("has a ckpt.json that is none");
     content_.manifest = "";
     content_of(entry, [&](std::string_view data) { *content_.manifest += data; });
   }
@@ -226,8 +253,12 @@ bool links_dumps(const std::string& name, const std::string& target) {
 
 ArchiveContent read_archive(int in, const std::string& name, const fs::path& directory,
                             const ArchiveLimits& limits) {
+  constexpr std::uint64_t kMemory = 40U << 20U;  // zstd of level 19 has a window of 8 MiB
   try {
+    const MemoryBound bound(kMemory);
     return Import(in, name, directory, limits).all();
+  } catch (const std::bad_alloc&) {
+    refuse_import(name, "needs more memory than an archive is given");
   } catch (const fs::filesystem_error& error) {
     throw Error(ErrorCode::runtime_failed, fmt::format("cannot unpack '{}': {}", name, error.what()));
   }

@@ -10,11 +10,13 @@
 #include <sstream>
 #include <vector>
 
+#include "images/bounds.h"
 #include "images/layer/layer_tar.h"
 #include "images/module.h"
 #include "runtimes/error.h"
 #include "runtimes/fs.h"
 #include "runtimes/json.h"
+#include "runtimes/json_bounds.h"
 #include "runtimes/procfs.h"
 #include "runtimes/record.h"
 
@@ -38,15 +40,19 @@ const LayerModule& module() {
 }
 
 Fd open_tar(const fs::path& directory) {
-  Fd fd(::open((directory / kLayerTar).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  Fd fd(::open((directory / kLayerTar).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   if (!fd)
     throw Error(ErrorCode::image_invalid,
                 fmt::format("cannot read '{}': {}", (directory / kLayerTar).string(), errno_text(errno)));
   return fd;
 }
 
-std::vector<std::string> deleted_files(const fs::path& directory) {
-  const json in = parse_json(read_file(directory / kDeletedFiles, 256U << 20U).value_or("[]"));
+/// A container that removed files one by one has a long list; of one that nobody vouches for less is taken.
+std::vector<std::string> deleted_files(const fs::path& directory, Devices devices) {
+  const bool vouched = devices == Devices::made;
+  const auto text = read_file(directory / kDeletedFiles, vouched ? 256U << 20U : kLargestDocument);
+  const json in =
+      parse_json_within(text.value_or("[]"), {.depth = 1, .values = vouched ? 4'000'000U : 200'000U});
   try {
     return in.get<std::vector<std::string>>();
   } catch (const json::exception&) {
@@ -134,14 +140,16 @@ void pack_layer(const Layer& layer, const fs::path& directory) {
 
 void unpack_layer(const fs::path& directory, const Layer& layer, Devices devices) {
   const Fd tar = open_tar(directory);
-  require_laid_down(module().unpack(tar.get(), deleted_files(directory), layer.upper().string(), devices),
-                    directory);
+  require_laid_down(
+      module().unpack(tar.get(), deleted_files(directory, devices), layer.upper().string(), devices),
+      directory);
 }
 
 void lay_over_layer(const fs::path& directory, const Layer& layer, Devices devices) {
   const Fd tar = open_tar(directory);
-  require_laid_down(module().lay_over(tar.get(), deleted_files(directory), layer.merged().string(), devices),
-                    directory);
+  require_laid_down(
+      module().lay_over(tar.get(), deleted_files(directory, devices), layer.merged().string(), devices),
+      directory);
 }
 
 std::map<std::string, std::uint64_t> layer_files(const fs::path& directory) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "images/bounds.h"
 #include "runtimes/error.h"
 #include "runtimes/fs.h"
 #include "runtimes/json.h"
@@ -270,8 +271,13 @@ void write_manifest(const fs::path& directory, const Manifest& manifest) {
 
 std::optional<Manifest> read_manifest(const fs::path& directory) {
   const fs::path file = directory / kManifestName;
-  const auto text = read_file(file);
-  if (!text) return std::nullopt;
+  const auto text = read_file(file, kLargestManifest + 1);
+  if (!text && errno == ENOENT) return std::nullopt;
+  if (!text)
+    throw Error(ErrorCode::image_invalid,
+                fmt::format("'{}' cannot be read: {}", file.string(), errno_text(errno)));
+  if (text->size() > kLargestManifest)
+    throw Error(ErrorCode::image_invalid, fmt::format("'{}' is larger than a manifest is", file.string()));
   return manifest_from_text(*text, file.string());
 }
 
