@@ -3,6 +3,9 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
+
+#include "cli/shown.h"
 #include "runtimes/diagnosis.h"
 #include "runtimes/error_json.h"
 #include "runtimes/fs.h"
@@ -13,15 +16,17 @@ namespace {
 
 using nlohmann::json;
 
-std::string one_line(std::string text) {
-  for (char& c : text)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
-  return text;
-}
-
 /// Text from outside (a runtime's words, a file name) may be no UTF-8; it must not make the report fail.
 std::string dump(const json& document, int indent) {
-  return document.dump(indent, ' ', false, json::error_handler_t::replace);
+  return shown_json(document.dump(indent, ' ', false, json::error_handler_t::replace));
+}
+
+/// The colours that ckpt itself gives to words of its own (commands/checks.cpp).
+bool is_coloured_word(const std::string& cell) {
+  for (const char* own :
+       {"\x1b[39mSTATUS\x1b[0m", "\x1b[32mok\x1b[0m", "\x1b[33mwarning\x1b[0m", "\x1b[31mfails\x1b[0m"})
+    if (cell == own) return true;
+  return false;
 }
 
 }  // namespace
@@ -43,13 +48,13 @@ void TerminalOutput::log(const char* level, const std::string& text) {
   if (log_ == nullptr) return;
   const std::string line = globals_.log_format == "json"
                                ? dump(json{{"time", now_rfc3339()}, {"level", level}, {"msg", text}}, -1)
-                               : fmt::format("{} {} {}", now_rfc3339(), level, one_line(text));
+                               : fmt::format("{} {} {}", now_rfc3339(), level, shown(text));
   fmt::print(log_, "{}\n", line);
   std::fflush(log_);
 }
 
 void TerminalOutput::line(const std::string& text) {
-  fmt::print("{}\n", text);
+  fmt::print("{}\n", shown(text));
 }
 
 void TerminalOutput::document(const json& document) {
@@ -58,33 +63,35 @@ void TerminalOutput::document(const json& document) {
 
 void TerminalOutput::warn(const std::string& text) {
   log("warning", text);
-  if (!globals_.quiet) fmt::print(stderr, "ckpt: warning: {}\n", one_line(text));
+  if (!globals_.quiet) fmt::print(stderr, "ckpt: warning: {}\n", shown(text));
 }
 
 void TerminalOutput::note(const std::string& text) {
   log("info", text);
-  if (!globals_.quiet) fmt::print(stderr, "ckpt: {}\n", one_line(text));
+  if (!globals_.quiet) fmt::print(stderr, "ckpt: {}\n", shown(text));
 }
 
 void TerminalOutput::detail(const std::string& text) {
   log("info", text);
-  if (globals_.verbose > 0) fmt::print(stderr, "ckpt: {}\n", one_line(text));
+  if (globals_.verbose > 0) fmt::print(stderr, "ckpt: {}\n", shown(text));
 }
 
 void TerminalOutput::table(const std::vector<std::string>& heading,
                            const std::vector<std::vector<std::string>>& rows) {
-  std::vector<std::size_t> widths;
-  for (const std::string& title : heading) widths.push_back(title.size());
-  for (const auto& row : rows)
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  const auto print = [&](const std::vector<std::string>& row) {
+  std::vector<std::vector<std::string>> all = {heading};
+  all.insert(all.end(), rows.begin(), rows.end());
+  std::vector<std::size_t> widths(heading.size());
+  for (auto& row : all)
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      if (!is_coloured_word(row[i])) row[i] = shown(row[i]);
+      widths[i] = std::max(widths[i], row[i].size());
+    }
+  for (const auto& row : all) {
     std::string text;
     for (std::size_t i = 0; i < row.size(); ++i)
       text += i + 1 == row.size() ? row[i] : fmt::format("{:<{}}  ", row[i], widths[i]);
-    line(text);
-  };
-  print(heading);
-  for (const auto& row : rows) print(row);
+    fmt::print("{}\n", text);
+  }
 }
 
 void TerminalOutput::raw(const std::string& bytes) {
@@ -100,7 +107,7 @@ void print_error(const Error& error, bool as_json) {
   std::string text = "ckpt: " + error.message;
   if (!error.hint.empty()) text += "; " + error.hint;
   if (!error.log.empty()) text += fmt::format(" [log: {}]", error.log);
-  fmt::print(stderr, "{}\n", one_line(text));
+  fmt::print(stderr, "{}\n", shown(text));
 }
 
 void print_excerpt(const Error& error) {
@@ -108,7 +115,7 @@ void print_excerpt(const Error& error) {
   const Diagnosis known = diagnose(text.value_or(""));
   if (known.cause.number == 0) return;
   for (const std::string& line : excerpt(*text, known.cause.number, known.cause.number))
-    fmt::print(stderr, "ckpt: {}\n", line);
+    fmt::print(stderr, "ckpt: {}\n", shown(line));
 }
 
 Result TalkingRunner::run(const Command& command) {

@@ -5,7 +5,7 @@
 
 #include "commands/html_style.h"
 #include "commands/treemap.h"
-#include "runtimes/json.h"
+#include "runtimes/utf8.h"
 
 namespace ckpt {
 namespace {
@@ -24,28 +24,6 @@ constexpr Box kFigure{0, 0, 200, 100};
 constexpr std::size_t kLong = 40;
 
 // ---- text
-
-/// Bytes of the character that begins so, in valid UTF-8.
-std::size_t length_of(char first) {
-  const auto byte = static_cast<unsigned char>(first);
-  return byte < 0x80 ? 1 : byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : 4;
-}
-
-/// Controls, and what only changes how other characters are shown: directions, joiners.
-bool unseen(std::string_view character) {
-  if (character.size() == 1) return static_cast<unsigned char>(character[0]) < ' ' || character[0] == 127;
-  if (character.size() == 2) return character[0] == '\xc2' && static_cast<unsigned char>(character[1]) < 0xa0;
-  const std::string_view begin = character.substr(0, 2);
-  const auto last = static_cast<unsigned char>(character[2]);
-  return (begin == "\xe2\x80" && ((last >= 0x8b && last <= 0x8f) || (last >= 0xa8 && last <= 0xae))) ||
-         (begin == "\xe2\x81" && last >= 0xa0 && last <= 0xaf);
-}
-
-std::string valid_utf8(std::string_view text) {
-  using nlohmann::json;
-  return parse_json_or_throw(json(text).dump(-1, ' ', false, json::error_handler_t::replace))
-      .get<std::string>();
-}
 
 std::string attribute(const char* name, std::string_view value) {
   return value.empty() ? "" : fmt::format(" {}=\"{}\"", name, html_escape(value));
@@ -177,25 +155,23 @@ const std::vector<std::string>& html_tile_kinds() {
 }
 
 std::string html_escape(std::string_view text) {
-  const std::string valid = valid_utf8(text);
   std::string escaped;
-  for (std::size_t at = 0; at < valid.size();) {
-    const std::string_view character = std::string_view(valid).substr(at, length_of(valid[at]));
-    at += character.size();
-    if (character == "&")
-      escaped += "&amp;";
-    else if (character == "<")
-      escaped += "&lt;";
-    else if (character == ">")
-      escaped += "&gt;";
-    else if (character == "\"")
-      escaped += "&quot;";
-    else if (character == "'")
-      escaped += "&#39;";
-    else if (unseen(character))
+  while (!text.empty()) {
+    const Character character = take_character(text);
+    if (!character.valid || character.unseen)
       escaped += "\xef\xbf\xbd";
+    else if (character.bytes == "&")
+      escaped += "&amp;";
+    else if (character.bytes == "<")
+      escaped += "&lt;";
+    else if (character.bytes == ">")
+      escaped += "&gt;";
+    else if (character.bytes == "\"")
+      escaped += "&quot;";
+    else if (character.bytes == "'")
+      escaped += "&#39;";
     else
-      escaped += character;
+      escaped += character.bytes;
   }
   return escaped;
 }
