@@ -14,12 +14,15 @@
 #include "commands/options.h"
 #include "runtimes/fs.h"
 #include "runtimes/program.h"
+#include "runtimes/toml_text.h"
+#include "runtimes/trust.h"
 #include "runtimes/wrapper.h"
 
 namespace ckpt {
 namespace {
 
 constexpr const char* kDefaultConfig = "/etc/ckpt/ckpt.toml";
+constexpr std::size_t kLargestConfig = 1U << 20U;
 
 std::string environment_name(std::string option) {
   for (char& c : option) c = c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
@@ -158,12 +161,17 @@ void see_through_wrapper(Globals& g, Prober& prober) {
 
 void apply_config(CLI::App& app, const Globals& globals) {
   const std::string file = globals.config.value_or(kDefaultConfig);
-  const auto content = read_file(file);
+  require_trusted("the configuration", file);
+  const auto content = read_file(file, kLargestConfig);
   if (!content) {
     if (!globals.config) return;
     throw Error(ErrorCode::invalid_config,
                 fmt::format("cannot read --config '{}': {}", file, errno_text(errno)));
   }
+  if (const auto line = line_beyond_ascii(*content))
+    throw Error(
+        ErrorCode::invalid_config,
+        fmt::format("'{}' line {}: a key with other than ASCII characters has to be quoted", file, *line));
   try {
     const toml::table table = toml::parse(*content, file);
     for (const auto& [key, node] : table)

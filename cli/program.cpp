@@ -15,8 +15,10 @@
 #include "commands/parse.h"
 #include "runtimes/fs.h"
 #include "runtimes/interrupt.h"
+#include "runtimes/own_proc.h"
 #include "runtimes/program.h"
 #include "runtimes/supervisor.h"
+#include "runtimes/trust.h"
 
 namespace ckpt {
 namespace {
@@ -142,6 +144,16 @@ struct Invocation {
   }
 };
 
+/// What these two hold decides which programs run; a store or state directory of somebody else's is theirs.
+/// Runtimes and ckpt look in /proc for whether a container runs: in that of other processes, none does.
+void require_own_places(const Globals& globals, std::string_view verb) {
+  for (const char* needs_none : {"completion", "explain"})
+    if (verb == needs_none) return;
+  require_trusted("the state directory", globals.state_dir);
+  require_trusted("the store", globals.store);
+  if (verb != "images" && verb != "logs") require_own_proc();
+}
+
 int run_action(Invocation& invocation, const CommandLine& line) {
   const Globals& globals = invocation.globals;
   TerminalOutput out(globals);
@@ -158,6 +170,7 @@ int run_action(Invocation& invocation, const CommandLine& line) {
     if (invocation.rows[i]->needs_root && ::geteuid() != 0)
       throw Error(ErrorCode::unsupported, fmt::format("ckpt {} needs root", name))
           .with_hint("run it with sudo");
+    require_own_places(globals, name);
     see_through_wrapper(invocation.globals, prober);
     const int status = action(context);
     if (std::fflush(stdout) != 0)

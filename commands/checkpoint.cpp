@@ -15,6 +15,7 @@
 #include "runtimes/fs.h"
 #include "runtimes/ids.h"
 #include "runtimes/json.h"
+#include "runtimes/trust.h"
 
 namespace ckpt {
 namespace {
@@ -153,6 +154,17 @@ void count(const Context& context, const CheckpointOptions& o,
   }
 }
 
+/// CRIU follows links: whoever can put one there has it write where it leads.
+void require_own_places(const CheckpointOptions& o) {
+  if (o.image_path)
+    if (const auto why = why_not_trusted(absolute_path(*o.image_path)))
+      throw Error(ErrorCode::conflict,
+                  fmt::format("the image directory '{}' is not used: {}, who could put links there",
+                              *o.image_path, *why))
+          .with_hint("name one below directories that only root can write, or leave --image-path out");
+  if (o.work_path) require_trusted("the work path", absolute_path(*o.work_path) / "dump.log");
+}
+
 void check(const CheckpointOptions& o) {
   if (o.ids.size() > 1 && o.image_path)
     throw Error(ErrorCode::usage,
@@ -177,6 +189,7 @@ void check(const CheckpointOptions& o) {
                 "--engine cedana is for the store; Cedana makes the directory of its image itself")
         .with_hint("leave --image-path out");
   for (const std::string& id : o.ids) validate_id(id);
+  require_own_places(o);
   if (o.metrics_file) MetricsFile{*o.metrics_file};
 }
 

@@ -13,6 +13,7 @@
 #include "runtimes/roots.h"
 #include "runtimes/spec.h"
 #include "runtimes/suggest.h"
+#include "runtimes/trust.h"
 #include "runtimes/wrapper.h"
 
 namespace ckpt {
@@ -86,7 +87,8 @@ std::string runtime_binary(const Globals& globals, const RuntimeTable& table, co
 std::string engine_program(Prober& prober, RuntimeKind kind, const std::string& root, const std::string& id) {
   const auto engine = engine_of(bundle_in_state(kind, root, id));
   const auto program = engine ? find_program(engine->runtime_binary) : std::nullopt;
-  if (!program || !is_wrapper(*program)) return program.value_or("");
+  if (!program || !is_trusted(*program)) return "";
+  if (!is_wrapper(*program)) return *program;
   try {
     return runtime_behind(prober, *program).value_or("");
   } catch (const Error& error) {

@@ -175,7 +175,18 @@ void show(const Context& context, const std::vector<Row>& rows) {
   }
 }
 
+void note_foreign(const Context& context) {
+  if (context.globals.root) return;
+  if (const std::vector<std::string> foreign = foreign_roots(); !foreign.empty())
+    context.out.note(fmt::format(
+        "containers in {} of other users are not shown, '{}' {}; --root shows those of one",
+        foreign.size() == 1 ? "a state directory" : fmt::format("{} state directories", foreign.size()),
+        foreign.front(), foreign.size() == 1 ? "it is" : "is one"));
+}
+
 int list_containers(Context& context, const ListOptions& o) {
+  if (context.globals.runtime_path)
+    runtime_binary(context.globals, runc_table());  // a wrong one is no warning
   const std::vector<Record> records = context.records.all();
   std::vector<Row> rows;
   for (const Answer& answer : ask_all(context, records)) {
@@ -190,6 +201,7 @@ int list_containers(Context& context, const ListOptions& o) {
   std::sort(rows.begin(), rows.end(),
             [](const Row& a, const Row& b) { return std::tie(a.id, a.root) < std::tie(b.id, b.root); });
   show(context, rows);
+  note_foreign(context);
   return 0;
 }
 

@@ -13,12 +13,14 @@
 #include "images/compressed_image.h"
 #include "images/criu_images.h"
 #include "images/digest.h"
+#include "images/imported.h"
 #include "images/layer.h"
 #include "runtimes/fs.h"
 #include "runtimes/ids.h"
 #include "runtimes/json.h"
 #include "runtimes/program.h"
 #include "runtimes/spec.h"
+#include "runtimes/trust.h"
 
 namespace ckpt {
 namespace {
@@ -63,6 +65,18 @@ void check_image(const Context& context, const Image& image, bool content) {
   if (!is_compressed(image)) check_pages(image, image.directory);
 }
 
+/// As the checkpoint was made; the program only if nobody else could have put it there.
+std::optional<Target> target_before(const Context& context, const Image& image) {
+  std::optional<Target> target = target_of_image(image);
+  if (!target || target->path.empty() || context.globals.runtime_path) return target;
+  const auto why = why_not_trusted(target->path);
+  if (!why) return target;
+  context.out.warn(
+      fmt::format("'{}', which made the image, is not run: {}; --runtime-path names it", target->path, *why));
+  target->path.clear();
+  return target;
+}
+
 Driver choose_driver(const Context& context, const Image& image) {
   const RuntimeKind kind =
       image.manifest ? image.manifest->target.kind : kind_of_image(context, image.runtime_images());
@@ -73,7 +87,7 @@ Driver choose_driver(const Context& context, const Image& image) {
                             image.directory.string(), table.name, *context.globals.runtime))
         .with_runtime(std::string(table.name))
         .with_hint(fmt::format("leave --runtime out, or say --runtime {}", table.name));
-  return context.driver_for_new(kind, target_of_image(image));
+  return context.driver_for_new(kind, target_before(context, image));
 }
 
 /// By default the container's own log goes on, when it keeps its name.
@@ -208,7 +222,11 @@ void check_pages(const Image& image, const fs::path& directory) {
 }
 
 RestorePlan plan_restore(const Context& context, const RestoreOptions& o) {
+  if (o.work_path) require_trusted("the work path", absolute_path(*o.work_path) / "restore.log");
   Image image = choose_image(context, o);
+  if (const auto why = why_foreign(image))
+    context.out.warn(
+        fmt::format("the image in '{}' is taken as one from elsewhere: {}", image.directory.string(), *why));
   check_image(context, image, o.verify_image.value_or(false));
   const Driver chosen = choose_driver(context, image);
   const std::optional<Cedana> cedana = dump_engine_of(context, o.engine, image, chosen.table());

@@ -11,6 +11,7 @@
 #include "runtimes/fs.h"
 #include "runtimes/json.h"
 #include "runtimes/suggest.h"
+#include "runtimes/trust.h"
 
 namespace ckpt {
 namespace {
@@ -89,6 +90,7 @@ void CdiRegistry::read(const fs::path& file, std::size_t priority) {
     auto content = read_file(file, kLargest);
     if (!content) throw BrokenCdi("it cannot be read: " + errno_text(errno));
     text = std::move(*content);
+    if (const auto why = why_not_trusted(file)) throw BrokenCdi("it is not trusted: " + *why);
     CdiFile parsed = parse_cdi(text, file.extension() == ".yaml");
     parsed.path = file;
     parsed.priority = priority;

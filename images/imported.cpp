@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 
+#include "images/bounds.h"
 #include "images/criu_facts.h"
 #include "images/layer.h"
 #include "images/stamp.h"
@@ -13,16 +14,15 @@
 #include "runtimes/fs.h"
 #include "runtimes/ids.h"
 #include "runtimes/json.h"
+#include "runtimes/trust.h"
 
 namespace ckpt {
 namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t kMostText = 16U << 20U;
-
 json document_of(const fs::path& file) {
-  return parse_json(read_file(file, kMostText).value_or(""));
+  return parse_json(read_file(file, kLargestDocument).value_or(""));
 }
 
 // ---- when it was taken
@@ -135,6 +135,25 @@ Manifest distrusted(Manifest m) {
   m.target = {.kind = m.target.kind, .path = {}, .root = std::string(table_of(m.target.kind).default_root)};
   m.bundle.clear();
   m.log_path.clear();
+  return m;
+}
+
+std::optional<std::string> why_foreign(const Image& image) {
+  if (auto why = why_not_trusted(image.directory / kManifestName)) return why;
+  return why_not_trusted(image.runtime_images());
+}
+
+Manifest from_elsewhere(Manifest m, const fs::path& directory) {
+  const bool below = std::all_of(m.files.begin(), m.files.end(),
+                                 [](const ImageFile& file) { return name_below(file.path).has_value(); });
+  const bool dumps = std::all_of(m.pre_dumps.begin(), m.pre_dumps.end(),
+                                 [](const PreDump& one) { return is_pre_dump(one.directory); });
+  if (!below || !dumps || (m.images != "checkpoint" && m.images != "."))
+    throw Error(ErrorCode::image_invalid, fmt::format("'{}' tells of files outside of its directory",
+                                                      (directory / kManifestName).string()));
+  const std::string by = m.imported ? m.imported->by : "ckpt";
+  m = distrusted(std::move(m));
+  m.imported = Imported{.at = m.created, .by = by, .spec_trusted = false};
   return m;
 }
 

@@ -22,6 +22,11 @@ Manifest imported_manifest(const ArchiveContent& content, const std::filesystem:
 
 /// What a manifest may still say when the user does not vouch for it. Pure.
 Manifest distrusted(Manifest manifest);
+/// Why somebody else could have written an image or could change it (runtimes/trust.h); nullopt: nobody.
+std::optional<std::string> why_foreign(const Image& image);
+/// The same of an image directory that somebody else could have written, which counts as imported from here
+/// on. Throws Error(image_invalid) when it tells of files outside of its directory. Pure.
+Manifest from_elsewhere(Manifest manifest, const std::filesystem::path& directory);
 
 /// The links between the dumps of an image, by which CRIU finds the one before: name and target. Pure.
 std::vector<std::pair<std::string, std::string>> dump_links(const Manifest& manifest);

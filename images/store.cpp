@@ -10,11 +10,13 @@
 #include <map>
 
 #include "images/digest.h"
+#include "images/imported.h"
 #include "images/stamp.h"
 #include "runtimes/error.h"
 #include "runtimes/fs.h"
 #include "runtimes/ids.h"
 #include "runtimes/suggest.h"
+#include "runtimes/trust.h"
 
 namespace ckpt {
 namespace {
@@ -81,6 +83,12 @@ std::string timestamp() {
   return stamp_of(now);
 }
 
+[[noreturn]] void refuse_place(const fs::path& directory, const std::string& why) {
+  throw Error(ErrorCode::conflict, fmt::format("nothing is written to '{}': {}, who could put links there",
+                                               directory.string(), why))
+      .with_hint("name a directory that only root can write, and that is below such directories");
+}
+
 /// The directories above `path` that are not there yet.
 std::vector<fs::path> absent_above(const fs::path& path) {
   std::vector<fs::path> absent;
@@ -132,6 +140,7 @@ std::string StagedImage::name() const {
 void StagedImage::create() {
   fresh_ = absent_above(final_.empty() ? staging_ : final_);
   make_private_dirs(staging_);
+  if (const auto why = why_not_trusted(staging_)) refuse_place(staging_, *why);
   owned_ = true;
   if (!final_.empty()) make_private_dirs(runtime_images());
 }
@@ -178,7 +187,10 @@ Image image_at(const fs::path& directory) {
   std::error_code error;
   if (!fs::is_directory(whole, error))
     throw Error(ErrorCode::not_found, fmt::format("there is no image directory '{}'", whole.string()));
-  return {whole, read_manifest(whole)};
+  Image image{whole, read_manifest(whole)};
+  if (image.manifest && why_foreign(image))
+    image.manifest = from_elsewhere(std::move(*image.manifest), whole);
+  return image;
 }
 
 Image find_image(const fs::path& store, const std::string& name) {

@@ -7,6 +7,7 @@
 
 #include "runtimes/fs.h"
 #include "runtimes/json.h"
+#include "runtimes/trust.h"
 
 namespace ckpt {
 namespace {
@@ -132,7 +133,8 @@ std::optional<Engine> engine_of(const fs::path& bundle, const json& spec) {
   if (!place.task.empty()) {
     id = place.task[1];
     engine = place.task[0] == "moby" ? docker_container(spec, id) : containerd_container(spec, place.task[0]);
-    engine->runtime_binary = text_at(read_json(bundle / "options.json"), {"binary_name"});
+    if (const fs::path options = bundle / "options.json"; is_trusted(options))
+      engine->runtime_binary = text_at(read_json(options), {"binary_name"});
   } else if (!place.stored.empty()) {
     engine = annotation(spec, "io.container.manager") == "cri-o" ? crio_container(spec)
                                                                  : podman_container(spec, bundle, id);

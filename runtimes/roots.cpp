@@ -6,6 +6,7 @@
 
 #include "runtimes/fs.h"
 #include "runtimes/ids.h"
+#include "runtimes/trust.h"
 
 namespace ckpt {
 namespace {
@@ -47,6 +48,13 @@ std::optional<RuntimeKind> kind_of_entry(const fs::path& entry) {
   return std::nullopt;
 }
 
+std::vector<std::string> well_known(const std::string& prefix) {
+  std::vector<std::string> paths;
+  for (const char* pattern : kPatterns)
+    for (std::string& path : expand(prefix + pattern)) paths.push_back(std::move(path));
+  return paths;
+}
+
 Root look_into(const std::string& path) {
   Root root{.path = path, .kinds = {}};
   std::error_code error;
@@ -64,8 +72,8 @@ Root look_into(const std::string& path) {
 
 std::vector<Root> known_roots(const std::vector<std::string>& extra, const std::string& prefix) {
   std::vector<std::string> paths = extra;
-  for (const char* pattern : kPatterns)
-    for (const std::string& path : expand(prefix + pattern)) paths.push_back(path);
+  for (std::string& path : well_known(prefix))
+    if (is_trusted(path)) paths.push_back(std::move(path));
   std::vector<Root> roots;
   std::set<std::pair<dev_t, ino_t>> seen;
   for (const std::string& path : paths) {
@@ -75,6 +83,15 @@ std::vector<Root> known_roots(const std::vector<std::string>& extra, const std::
       roots.push_back(look_into(path));
   }
   return roots;
+}
+
+std::vector<std::string> foreign_roots(const std::string& prefix) {
+  std::vector<std::string> paths = well_known(prefix);
+  std::erase_if(paths, [](const std::string& path) {
+    std::error_code error;
+    return is_trusted(path) || (fs::is_empty(path, error) && !error);
+  });
+  return paths;
 }
 
 std::set<RuntimeKind> holders(const std::string& root, const std::string& id) {

@@ -20,8 +20,11 @@ struct Root {
 
 /// Roots of runc, crun and runsc by hand, and of docker, containerd, k3s, CRI-O and podman (root and users),
 /// plus `extra`. Each directory once, even when reached by two names (/run and /var/run). `prefix` stands
-/// before the well-known paths; tests use it.
+/// before the well-known paths; tests use it. A well-known one that is not trusted (runtimes/trust.h) is left
+/// out: its containers are somebody else's, and what its files name is theirs to choose.
 std::vector<Root> known_roots(const std::vector<std::string>& extra, const std::string& prefix = "");
+/// Those that are left out, but for empty ones.
+std::vector<std::string> foreign_roots(const std::string& prefix = "");
 
 /// The runtimes in whose form `root` holds `id`: runc ROOT/ID/state.json, crun ROOT/ID/status,
 /// runsc ROOT/ID_sandbox:SANDBOX.state.

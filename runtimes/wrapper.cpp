@@ -9,6 +9,8 @@
 #include "runtimes/error.h"
 #include "runtimes/fs.h"
 #include "runtimes/program.h"
+#include "runtimes/toml_text.h"
+#include "runtimes/trust.h"
 
 namespace ckpt {
 namespace {
@@ -46,8 +48,13 @@ std::vector<std::string> wrapped_runtimes() {
   const fs::path home = environment_variable("XDG_CONFIG_HOME").value_or("/etc");
   const fs::path file = home / kNvidiaWrapper / "config.toml";
   std::vector<std::string> names;
+  const std::string text = is_trusted(file) ? read_file(file).value_or("") : "";
+  if (const auto line = line_beyond_ascii(text))
+    throw Error(ErrorCode::invalid_config,
+                fmt::format("'{}' line {}: a key with other than ASCII characters has to be quoted",
+                            file.string(), *line));
   try {
-    names = runtimes_in(toml::parse(read_file(file).value_or(""), file.string()));
+    names = runtimes_in(toml::parse(text, file.string()));
   } catch (const toml::parse_error& error) {
     throw Error(ErrorCode::invalid_config, fmt::format("'{}' line {}: {}", file.string(),
                                                        error.source().begin.line, error.description()));
