@@ -173,7 +173,8 @@ void require_far_source(const RestoreOptions& o) {
 
 /// What is pulled stays in the store, so that the restore can be tried again from there.
 RestoreOptions with_near_image(const Context& context, RestoreOptions o) {
-  const Brought brought = pull_image(context, o.far, {.trust_spec = o.trust_spec}, *o.from, std::nullopt);
+  const Brought brought =
+      pull_image(context, o.far, {.trust_spec = o.trust_spec, .reuse = true}, *o.from, std::nullopt);
   context.out.detail(fmt::format("pulled '{}' as '{}'", *o.from, brought.name));
   o.from = brought.name;
   return o;

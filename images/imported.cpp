@@ -67,6 +67,11 @@ void require_true(const Manifest& m, const ArchiveContent& content, const std::s
   if (m.files.size() != content.files.size()) refuse_import(name, "lacks files that its ckpt.json tells of");
   const bool dumps = std::all_of(m.pre_dumps.begin(), m.pre_dumps.end(),
                                  [](const PreDump& one) { return is_pre_dump(one.directory); });
+  const auto links = dump_links(m);
+  const bool ordered = std::all_of(links.begin(), links.end(),
+                                   [](const auto& link) { return links_dumps(link.first, link.second); });
+  if (m.images == "checkpoint" && dumps && !ordered)
+    refuse_import(name, "has a ckpt.json whose dumps are not in the order in which they follow one another");
   if (m.images != "checkpoint" || !dumps) refuse_import(name, "has a ckpt.json that names other directories");
 }
 

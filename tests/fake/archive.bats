@@ -211,6 +211,19 @@ nothing_there() { same "" "$(find "$T/there" -mindepth 1 ! -type d)"; same "" "$
   same "kept new old 1777" "$output"
   same "gone kept" "$(cd "$BUNDLE/rootfs" && echo *)"
 }
+@test "a container of which the store has checkpoints gets none from elsewhere unasked" {
+  prepare
+  ckpt images export --archive c.tar "$NAME"
+  ckpt images remove "$NAME"
+  take_checkpoint c
+  refuses 5 conflict "the store has checkpoints of 'c' already" "--id NAME of" -- images import c.tar
+  same 1 "$(find "$STORE" -name ckpt.json | wc -l)"
+  same "" "$(find "$STORE/import" -mindepth 1)"
+  go images import --id d c.tar
+  same "d@${NAME#*@}" "$output"
+  go images import --id c c.tar
+  same "$NAME" "$output"
+}
 @test "what is hostile or damaged is refused, and nothing of it is left" {
   local file
   mkdir "$T/outside" "$T/corpus"

@@ -81,6 +81,10 @@ archive("link-relative", link("checkpoint/link", "../../.."))
 archive("link-inside", link("checkpoint/link", "inventory.img"))
 archive("link-parent-out", link("checkpoint/parent", "../../" + os.path.basename(outside)))
 archive("link-to-itself", link("checkpoint/parent", "../checkpoint"))
+archive("link-cycle", special("pre-1", type=tarfile.DIRTYPE), special("pre-2", type=tarfile.DIRTYPE),
+        link("pre-1/parent", "../pre-2"), link("pre-2/parent", "../pre-1"), link("checkpoint/parent", "../pre-2"))
+archive("link-back", special("pre-1", type=tarfile.DIRTYPE), link("pre-1/parent", "../checkpoint"),
+        link("checkpoint/parent", "../pre-1"))
 archive("link-instead-of-directory", link("pre-1", outside), file("pre-1/evil"))
 archive("through-a-link", special("pre-1", type=tarfile.DIRTYPE), link("checkpoint/parent", "../pre-1"),
         file("checkpoint/parent/evil"))
@@ -114,6 +118,8 @@ archive("manifest-id", manifest(lambda m: m.update(id="../../evil")))
 archive("manifest-directory", manifest(lambda m: m.update(images="../../..")))
 archive("manifest-pre-dump", manifest(lambda m: m.update(
     pre_dumps=[{"directory": "../../..", "pages": 0, "seconds": 0}])))
+archive("manifest-dumps-twice", manifest(lambda m: m.update(
+    pre_dumps=[{"directory": "pre-1", "pages": 0, "seconds": 0}] * 2)))
 archive("manifest-version", manifest(lambda m: m.update(version=2)))
 archive("manifest-digest", manifest(lambda m: m["files"][0].update(xxh3="0" * 32)))
 archive("manifest-size", manifest(lambda m: m["files"][0].update(size=1)))
