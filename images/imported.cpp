@@ -140,6 +140,10 @@ Manifest distrusted(Manifest m) {
   m.target = {.kind = m.target.kind, .path = {}, .root = std::string(table_of(m.target.kind).default_root)};
   m.bundle.clear();
   m.log_path.clear();
+  // These open the host to it, and are the user's to give.
+  m.options.ext_unix_sk.reset();
+  m.options.shell_job.reset();
+  m.options.manage_cgroups.reset();
   return m;
 }
 

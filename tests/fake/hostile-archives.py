@@ -10,6 +10,8 @@ import os
 import sys
 import tarfile
 
+import criu_images
+
 directory, outside = sys.argv[1:]
 
 CONFIG = {"id": "f" * 64, "name": "guest", "runtime": "runc", "checkpointedTime": "2026-11-20T10:11:12.5+01:00"}
@@ -26,15 +28,15 @@ def entry(name, **fields):
 
 def good(tar, without=(), config=None):
     tar.addfile(entry("checkpoint", type=tarfile.DIRTYPE))
-    texts = {"checkpoint/inventory.img": "inventory", "config.dump": json.dumps(config or CONFIG),
-             "spec.dump": json.dumps(SPEC)}
+    texts = {"config.dump": json.dumps(config or CONFIG), "spec.dump": json.dumps(SPEC)}
+    texts.update({"checkpoint/" + name: content for name, content in criu_images.files().items()})
     for name, text in texts.items():
         if name not in without:
             add(tar, name, text)
 
 
 def add(tar, name, text="x", **fields):
-    data = text.encode()
+    data = text.encode() if isinstance(text, str) else text
     tar.addfile(entry(name, size=len(data), **fields), io.BytesIO(data))
 
 
@@ -110,7 +112,7 @@ archive("no-inventory", without=("checkpoint/inventory.img",))
 archive("no-config", without=("config.dump",))
 archive("no-spec", without=("spec.dump",))
 archive("name-with-dots", config=dict(CONFIG, name="../../evil", id="/evil"))
-archive("damaged-images", file("checkpoint/pstree.img", text="no image of CRIU's"))
+archive("damaged-images", file("checkpoint/pstree.img", text="no image of CRIU's"), without=("checkpoint/pstree.img",))
 
 archive("manifest-garbage", file("ckpt.json", text="{"))
 archive("manifest-twice", manifest(lambda m: None), manifest(lambda m: None))

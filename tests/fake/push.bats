@@ -269,6 +269,7 @@ rclone copyto --ask-password=false --use-json-log --config r.conf T/store/checkp
 }
 
 @test "checkpoint --push and restore --from a far store, and once more" {
+  images_say
   run_container c
   fake_remote
   go checkpoint --push 'rclone:far:{id}/{time}' c
