@@ -105,7 +105,7 @@ json checkpoint_found(const Context& context, const CheckpointOptions& o, const 
   ContainerLock lock(context.lock_file(found.driver.target(), id), "checkpoint", patience(context, o));
   recover(context, found.driver, id, lock);
   json result = with_retries(context, o.retries, [&] { return attempt(context, o, found, id, &lock); });
-  if (o.keep.any()) result["removed"] = prune(context, id, o.keep);
+  if (o.keep.any()) result["removed"] = prune(context, id, o.keep, result["name"]);
   return result;
 }
 

@@ -75,7 +75,12 @@ CheckedItem check_config(const RestoreTarget& target) {
   const Manifest& m = *target.image.manifest;
   CheckedItem checked =
       same("config.json", m.config_digest.substr(0, 12), target.config_digest.substr(0, 12));
-  if (m.config_digest == target.config_digest || m.config_digest.empty()) return checked;
+  if (m.config_digest == target.config_digest) return checked;
+  if (m.config_digest.empty()) {
+    checked.verdict = Verdict::differs;
+    checked.reason = "the image does not say which configuration it was made with";
+    return checked;
+  }
   checked.verdict = Verdict::fails;
   checked.forced = true;
   checked.reason =

@@ -139,10 +139,39 @@ ImportChoice choice_of(const Context& context, const ArchiveOptions& o) {
   return choice;
 }
 
-void name_and_publish(const Context& context, const std::string& stamp, Manifest& manifest,
-                      StagedImage& image) {
+namespace {
+
+/// What was brought before with these files, believed neither more nor less.
+std::optional<Brought> brought_before(const Context& context, const Manifest& manifest) {
+  for (const fs::path& directory : complete_checkpoints(absolute_path(context.globals.store), manifest.id)) {
+    auto there = read_manifest(directory);
+    if (there && there->imported && there->imported->spec_trusted == manifest.imported->spec_trusted &&
+        there->files == manifest.files)
+      return Brought{manifest.id + "@" + directory.filename().string(), directory, std::move(*there)};
+  }
+  return std::nullopt;
+}
+
+void require_new_id(const Context& context, const std::string& id, const std::string& stamp) {
+  const std::string& store = context.globals.store;
+  if (fs::exists(checkpoints_of(store, id) / stamp) || complete_checkpoints(store, id).empty()) return;
+  throw Error(
+      ErrorCode::conflict,
+      fmt::format(
+          "the store has checkpoints of '{}' already; one from elsewhere is not put among them unasked", id))
+      .with_hint(
+          "--id NAME of 'images import' and 'images pull' brings it in as NAME, which may be that one");
+}
+
+}  // namespace
+
+Brought name_and_publish(const Context& context, const ArchiveOptions& o, const std::string& stamp,
+                         Manifest manifest, StagedImage& image) {
+  if (auto before = o.reuse ? brought_before(context, manifest) : std::nullopt) return std::move(*before);
+  if (!o.id) require_new_id(context, manifest.id, stamp);
   image.name_it(absolute_path(context.globals.store), manifest.id, stamp);
   image.publish(manifest);
+  return {image.name(), image.final_directory(), std::move(manifest)};
 }
 
 Brought bring_in(const Context& context, const ArchiveOptions& o, int in, const std::string& name,
@@ -157,8 +186,8 @@ Brought bring_in(const Context& context, const ArchiveOptions& o, int in, const 
       context, "import", name, [&] { return size_of(in); }, bytes_read);
   const ArchiveContent content = read_archive(in, name, image.directory(), limits);
   Manifest manifest = imported_manifest(content, image.directory(), choice, name);
-  name_and_publish(context, imported_stamp(manifest, image.directory()), manifest, image);
-  return {image.name(), image.final_directory(), std::move(manifest)};
+  const std::string stamp = imported_stamp(manifest, image.directory());
+  return name_and_publish(context, o, stamp, std::move(manifest), image);
 }
 
 int tell_brought(const Context& context, const Brought& brought) {

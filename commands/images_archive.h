@@ -14,6 +14,7 @@ struct ArchiveOptions {
   std::optional<std::string> archive = {}, compression = {};  ///< export
   std::optional<std::string> id = {};                         ///< import
   bool trust_spec = false;
+  bool reuse = false;  ///< what came before with the same files, and is trusted as far, is taken as it is
 };
 
 /// Throws Error(usage) for those that go with another action.
@@ -32,9 +33,10 @@ struct Brought {
 Brought bring_in(const Context& context, const ArchiveOptions& o, int in, const std::string& name,
                  const std::optional<std::uint64_t>& max_bytes);
 ImportChoice choice_of(const Context& context, const ArchiveOptions& o);
-/// Under the name of the time when it was taken.
-void name_and_publish(const Context& context, const std::string& stamp, Manifest& manifest,
-                      StagedImage& image);
+/// Under the name of the time when it was taken. Throws Error(conflict) for a container of which the store
+/// has checkpoints, unless the user has named it: a later restore of it would take what came from elsewhere.
+Brought name_and_publish(const Context& context, const ArchiveOptions& o, const std::string& stamp,
+                         Manifest manifest, StagedImage& image);
 int tell_brought(const Context& context, const Brought& brought);
 
 /// The level of zstd for an archive of that name, or what --compression says; nullopt: a plain tar. Throws

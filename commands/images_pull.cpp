@@ -153,8 +153,7 @@ Brought pull_files(const Context& context, const FarOptions& far, const ArchiveO
   fs::rename(content, image.directory());
   for (const auto& [link, target] : dump_links(manifest))
     fs::create_symlink(target, image.directory() / link);
-  name_and_publish(context, stamp, manifest, image);
-  return {image.name(), image.final_directory(), std::move(manifest)};
+  return name_and_publish(context, o, stamp, std::move(manifest), image);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include "commands/criu.h"
 #include "commands/engine_restore.h"
 #include "commands/options.h"
+#include "commands/privileges.h"
 #include "commands/progress.h"
 #include "commands/recovery.h"
 #include "commands/restore_verify.h"
@@ -13,6 +14,8 @@
 #include "images/compressed_image.h"
 #include "images/layer.h"
 #include "runtimes/fs.h"
+#include "runtimes/ids.h"
+#include "runtimes/interrupt.h"
 #include "runtimes/json.h"
 #include "runtimes/program.h"
 #include "runtimes/roots.h"
@@ -111,6 +114,22 @@ void name_attached(const RestorePlan& plan) {
   if (const auto state = plan.driver.state(plan.record.id)) set_hostname_of(state->pid, plan.hostname);
 }
 
+/// One from elsewhere that is not what it should be does not run on.
+void verify(const Context& context, const RestorePlan& plan, const RestoreOptions& o) {
+  const bool distrusted = from_elsewhere(plan.image) && !o.force.value_or(false);
+  if (o.no_verify && !distrusted) return;
+  try {
+    verify_restored(context, plan);
+  } catch (Error& error) {
+    if (!distrusted || error.code != ErrorCode::verify_failed) throw;
+    const HoldInterrupts hold;
+    error.message += "; the container was ended, its image came from elsewhere";
+    remove_by_force(context, plan.driver, plan.record.id);
+    context.records.remove(plan.record);
+    throw;
+  }
+}
+
 int restore_detached(const Context& context, const RestoreOptions& o, const RestorePlan& plan,
                      Clock::time_point begin, std::unique_ptr<ScopedTree> unpacked) {
   const Launch launch = launch_of(context, plan);
@@ -124,7 +143,7 @@ int restore_detached(const Context& context, const RestoreOptions& o, const Rest
   const double runtime = std::chrono::duration<double>(Clock::now() - launching).count();
   unpacked.reset();
   if (!plan.hostname.empty()) set_hostname_of(pid, plan.hostname);
-  if (!o.no_verify) verify_restored(context, plan);
+  verify(context, plan, o);
   const auto thawing = Clock::now();
   const std::vector<CudaStep> steps = bring_gpu_back(context, plan);
   const double thaw = std::chrono::duration<double>(Clock::now() - thawing).count();
@@ -173,7 +192,8 @@ void require_far_source(const RestoreOptions& o) {
 
 /// What is pulled stays in the store, so that the restore can be tried again from there.
 RestoreOptions with_near_image(const Context& context, RestoreOptions o) {
-  const Brought brought = pull_image(context, o.far, {.trust_spec = o.trust_spec}, *o.from, std::nullopt);
+  const Brought brought =
+      pull_image(context, o.far, {.trust_spec = o.trust_spec, .reuse = true}, *o.from, std::nullopt);
   context.out.detail(fmt::format("pulled '{}' as '{}'", *o.from, brought.name));
   o.from = brought.name;
   return o;
@@ -225,6 +245,7 @@ int restore_near(const Context& context, const RestoreOptions& o) {
       return run_to_its_end(context, plan.driver, plan.record, launch_of(context, plan), o.pid_file,
                             std::move(lock), [&] {
                               unpacked.reset();
+                              if (from_elsewhere(plan.image)) verify(context, plan, o);
                               name_attached(plan);
                               bring_gpu_back(context, plan);
                               if (o.probe) probe_restored(plan, *o.probe, o.probe_timeout);

@@ -7,6 +7,7 @@
 #include "commands/criu.h"
 #include "commands/engine_restore.h"
 #include "commands/images.h"
+#include "commands/privileges.h"
 #include "commands/restore_spec.h"
 #include "gpu/spec_gpus.h"
 #include "gpu/tools.h"
@@ -198,6 +199,8 @@ std::vector<CheckedItem> compare_all(const RestoreOptions& o, const Image& image
                                               .config_digest = record.config_digest,
                                               .criu_version = criu});
   for (CheckedItem& item : check_external(chosen.external)) host.push_back(std::move(item));
+  if (from_elsewhere(image) && driver.table().uses_criu)
+    for (CheckedItem& item : check_privileges(image, chosen.spec)) host.push_back(std::move(item));
   host.insert(host.end(), chosen.changes.begin(), chosen.changes.end());
   host.insert(host.end(), chosen.parted.begin(), chosen.parted.end());
   return host;

@@ -52,11 +52,13 @@ void declare_retention(CLI::App& app, Retention& rules) {
     app.get_option(name)->group("Retention");
 }
 
-std::vector<std::string> prune(const Context& context, const std::string& id, const Retention& rules) {
+std::vector<std::string> prune(const Context& context, const std::string& id, const Retention& rules,
+                               const std::string& just_taken) {
   finish_removals(context.globals.store, id);
+  std::vector<StoredImage> images = stored_images(context.globals.store, id);
+  for (StoredImage& image : images) image.just_taken = image.name == just_taken;
   std::vector<std::string> removed;
-  for (const StoredImage& image : doomed(stored_images(context.globals.store, id), rules, ::time(nullptr),
-                                         space_of(context.globals.store))) {
+  for (const StoredImage& image : doomed(images, rules, ::time(nullptr), space_of(context.globals.store))) {
     remove_image(image.path);
     removed.push_back(image.name);
   }

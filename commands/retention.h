@@ -18,8 +18,9 @@ void declare_retention(CLI::App& app, Retention& rules);
 /// Their names, for messages.
 inline constexpr const char* kRetentionOptions = "--keep-last, --keep-within, --max-bytes and --min-free";
 
-/// Removes the checkpoints of `id` that go by the rules, and returns their names. The container's lock is the
-/// caller's.
-std::vector<std::string> prune(const Context& context, const std::string& id, const Retention& rules);
+/// Removes the checkpoints of `id` that go by the rules, and returns their names; `just_taken` never goes.
+/// The container's lock is the caller's.
+std::vector<std::string> prune(const Context& context, const std::string& id, const Retention& rules,
+                               const std::string& just_taken);
 
 }  // namespace ckpt

@@ -225,6 +225,16 @@ class Import {
   ArchiveContent content_;
 };
 
+/// When the dump was made among those of its image: podman's before all, then by number, the final one last.
+std::optional<std::pair<std::size_t, std::string>> place_of_dump(const std::string& directory) {
+  if (directory == "checkpoint") return std::pair(std::string::npos, std::string());
+  if (!is_pre_dump(directory)) return std::nullopt;
+  std::string number = directory == "pre-checkpoint" ? "" : directory.substr(4);
+  number.erase(0, number.find_first_not_of('0'));
+  const std::size_t digits = number.size();
+  return std::pair(digits, std::move(number));
+}
+
 }  // namespace
 
 void refuse_import(const std::string& name, const std::string& why) {
@@ -243,12 +253,10 @@ std::optional<std::string> name_below(std::string_view name) {
 }
 
 bool links_dumps(const std::string& name, const std::string& target) {
-  const auto dump = [](const std::string& directory) {
-    return directory == "checkpoint" || is_pre_dump(directory);
-  };
   const std::vector<std::string> parts = parts_of(name);
-  return parts.size() == 2 && parts[1] == "parent" && dump(parts[0]) && target.starts_with("../") &&
-         dump(target.substr(3)) && target.substr(3) != parts[0];
+  if (parts.size() != 2 || parts[1] != "parent" || !target.starts_with("../")) return false;
+  const auto from = place_of_dump(parts[0]), to = place_of_dump(target.substr(3));
+  return from && to && *to < *from;
 }
 
 ArchiveContent read_archive(int in, const std::string& name, const fs::path& directory,

@@ -161,13 +161,16 @@ ImageMount to_mount(Message entry) {
   each_field(entry, [&](std::uint64_t field, const Message& m) {
     if (field == 1) type = m.value();
     if (field == 2) mount.id = to_int(m.value());
+    if (field == 3) mount.device = static_cast<std::uint32_t>(m.value());
     if (field == 4) mount.parent = to_int(m.value());
+    if (field == 5) mount.flags = static_cast<std::uint32_t>(m.value());
     if (field == 6) mount.root = m.text();
     if (field == 7) mount.mountpoint = m.text();
     if (field == 8) mount.source = m.text();
     if (field == 9) mount.options = m.text();
     if (field == 13) external = m.value() != 0;
     if (field == 14 && type == kAuto) mount.type = m.text();
+    if (field == 17) mount.sb_flags = static_cast<std::uint32_t>(m.value());
     if (field == 18) mount.external = m.text();
   });
   if (type != kAuto) mount.type = name_in(kFileSystems, type);

@@ -27,7 +27,9 @@ struct ImageSocket {
 struct ImageMount {
   int id = 0, parent = 0;
   std::string type, source, root, mountpoint, options;
-  std::string external;  ///< the name by which it is given again at restore; empty: it is in the image
+  std::string external;      ///< the name by which it is given again at restore; empty: it is in the image
+  std::uint32_t device = 0;  ///< of its file system: bind mounts of one another have the same
+  std::uint32_t flags = 0, sb_flags = 0;  ///< mount(2), of the mount and of its file system
 };
 
 /// Of one process, by number. Throws Error(image_invalid) as criu_decode.h says.

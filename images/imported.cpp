@@ -67,6 +67,11 @@ void require_true(const Manifest& m, const ArchiveContent& content, const std::s
   if (m.files.size() != content.files.size()) refuse_import(name, "lacks files that its ckpt.json tells of");
   const bool dumps = std::all_of(m.pre_dumps.begin(), m.pre_dumps.end(),
                                  [](const PreDump& one) { return is_pre_dump(one.directory); });
+  const auto links = dump_links(m);
+  const bool ordered = std::all_of(links.begin(), links.end(),
+                                   [](const auto& link) { return links_dumps(link.first, link.second); });
+  if (m.images == "checkpoint" && dumps && !ordered)
+    refuse_import(name, "has a ckpt.json whose dumps are not in the order in which they follow one another");
   if (m.images != "checkpoint" || !dumps) refuse_import(name, "has a ckpt.json that names other directories");
 }
 
@@ -135,6 +140,10 @@ Manifest distrusted(Manifest m) {
   m.target = {.kind = m.target.kind, .path = {}, .root = std::string(table_of(m.target.kind).default_root)};
   m.bundle.clear();
   m.log_path.clear();
+  // These open the host to it, and are the user's to give.
+  m.options.ext_unix_sk.reset();
+  m.options.shell_job.reset();
+  m.options.manage_cgroups.reset();
   return m;
 }
 

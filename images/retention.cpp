@@ -6,11 +6,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <limits>
 #include <map>
 #include <numeric>
 
 #include "images/manifest.h"
+#include "images/stamp.h"
 #include "images/store.h"
 #include "runtimes/error.h"
 #include "runtimes/fs.h"
@@ -59,30 +59,37 @@ Verdict by_keep_rules(const StoredImage& image, std::size_t newer, const Retenti
   };
   keep(!image.complete, "incomplete");
   keep(image.complete && newer == 0, "newest");
+  keep(image.just_taken, "just-taken");
   keep(image.pinned, "pinned");
   if (!image.complete) return verdict;
   const auto created = created_at(image);
   keep(rules.keep_last && newer < *rules.keep_last, "keep-last");
-  keep(rules.keep_within && (!created || std::chrono::seconds(now - *created) < *rules.keep_within),
-       "keep-within");
+  const std::chrono::seconds age(created ? std::max<std::time_t>(now - *created, 0) : 0);
+  keep(rules.keep_within && (!created || age < *rules.keep_within), "keep-within");
   if (rules.keeps() && verdict.kept.empty()) verdict.goes = "not-kept";
   return verdict;
 }
 
 bool protected_one(const Verdict& verdict) {
   return std::any_of(verdict.kept.begin(), verdict.kept.end(), [](const std::string& why) {
-    return why == "newest" || why == "pinned" || why == "incomplete";
+    return why == "newest" || why == "just-taken" || why == "pinned" || why == "incomplete";
   });
 }
 
-/// Their places by age; what has no readable time counts as young.
-std::vector<std::size_t> oldest_first(const std::vector<StoredImage>& images) {
+/// When it was taken as far as it matters here: by its name, whose time never goes back within a container;
+/// `now` for what is still to come or cannot be read.
+std::time_t taken_at(const StoredImage& image, std::time_t now) {
+  const auto named = instant_of(image.path.filename().string());
+  return std::min(named ? named->tv_sec : created_at(image).value_or(now), now);
+}
+
+/// Their places by age, those of one container in their order.
+std::vector<std::size_t> oldest_first(const std::vector<StoredImage>& images, std::time_t now) {
   std::vector<std::size_t> order(images.size());
   std::iota(order.begin(), order.end(), 0);
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    constexpr std::time_t kYoung = std::numeric_limits<std::time_t>::max();
-    return std::pair(created_at(images[a]).value_or(kYoung), images[a].path.filename()) <
-           std::pair(created_at(images[b]).value_or(kYoung), images[b].path.filename());
+    return std::pair(taken_at(images[a], now), images[a].path.filename()) <
+           std::pair(taken_at(images[b], now), images[b].path.filename());
   });
   return order;
 }
@@ -94,13 +101,13 @@ std::uint64_t bytes_of(const FreeGoal& goal, const Space& space) {
 
 /// The size rules, over what the keep rules left.
 void by_size_rules(const std::vector<StoredImage>& images, const Retention& rules, const Space& space,
-                   std::vector<Verdict>& verdicts) {
+                   std::time_t now, std::vector<Verdict>& verdicts) {
   if (!rules.max_bytes && !rules.min_free) return;
   std::uint64_t total = 0, free = space.free;
   for (std::size_t i = 0; i < images.size(); ++i)
     if (images[i].complete) (verdicts[i].goes.empty() ? total : free) += images[i].bytes;
   const std::uint64_t wanted = rules.min_free ? bytes_of(*rules.min_free, space) : 0;
-  for (const std::size_t i : oldest_first(images)) {
+  for (const std::size_t i : oldest_first(images, now)) {
     const bool full = rules.max_bytes && total > *rules.max_bytes;
     if (!full && free >= wanted) return;
     if (!verdicts[i].goes.empty() || protected_one(verdicts[i])) continue;
@@ -127,7 +134,7 @@ std::vector<Verdict> judge(const std::vector<StoredImage>& images, const Retenti
     verdicts[i] = by_keep_rules(images[i], newer[images[i].id], rules, now);
     if (images[i].complete) ++newer[images[i].id];
   }
-  by_size_rules(images, rules, space, verdicts);
+  by_size_rules(images, rules, space, now, verdicts);
   for (Verdict& verdict : verdicts)
     if (rules.any() && verdict.kept.empty() && verdict.goes.empty()) verdict.kept = {"fits"};
   return verdicts;

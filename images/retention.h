@@ -20,6 +20,7 @@ struct StoredImage {
   std::uint64_t bytes = 0;
   bool complete = false;
   bool pinned = false;
+  bool just_taken = false;  ///< by this call, which no rule of it removes
 };
 
 /// `created` as a time; nullopt when it is none.
@@ -47,14 +48,15 @@ struct Retention {
 
 /// What the rules say of one checkpoint.
 struct Verdict {
-  std::vector<std::string> kept;  ///< newest, pinned, incomplete, keep-last, keep-within, fits
+  std::vector<std::string> kept;  ///< newest, just-taken, pinned, incomplete, keep-last, keep-within, fits
   std::string goes;               ///< not-kept, max-bytes, min-free; empty: it stays
 };
 
-/// One verdict for each, in their order. Of one container they stand oldest first. The newest complete one of
-/// each container, pinned and incomplete ones stay whatever the rules. Of the others goes what no keep rule
-/// keeps, and then, oldest first over all containers and whatever the keep rules, what a size rule wants
-/// gone: until all complete ones together have at most `max_bytes`, and until `min_free` is free. Pure.
+/// One verdict for each, in their order. Of one container they stand oldest first, which is by name. The
+/// newest complete one of each container, one just taken, pinned and incomplete ones stay whatever the rules.
+/// Of the others goes what no keep rule keeps, and then, oldest first over all containers and whatever the
+/// keep rules, what a size rule wants gone: until all complete ones together have at most `max_bytes`, and
+/// until `min_free` is free. A time that is still to come, of a clock that was ahead, counts as now. Pure.
 std::vector<Verdict> judge(const std::vector<StoredImage>& images, const Retention& rules, std::time_t now,
                            const Space& space);
 /// Those that go.

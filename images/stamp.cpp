@@ -3,6 +3,7 @@
 
 #include <fmt/chrono.h>
 
+#include <algorithm>
 #include <cctype>
 #include <cstdint>
 #include <cstdio>
@@ -67,6 +68,19 @@ std::optional<timespec> instant_of(const std::string& stamp) {
   // Rounded up, so that it is the same fraction again.
   const std::uint64_t nanoseconds = (fraction * static_cast<std::uint64_t>(kSecond) + (1U << 24U) - 1) >> 24U;
   return timespec{.tv_sec = ::timegm(&parts), .tv_nsec = static_cast<long>(nanoseconds)};
+}
+
+std::string stamp_after(const std::vector<std::string>& names, const timespec& now) {
+  constexpr std::size_t kLength = 23;  // 20261121T204822Z-8a3f01
+  std::string newest;
+  for (const std::string& name : names) {
+    std::string stamp = name.substr(name.size() - std::min(kLength, name.size()));
+    if (stamp > newest && instant_of(stamp)) newest = std::move(stamp);
+  }
+  std::string stamp = stamp_of(now);
+  if (stamp > newest) return stamp;
+  // With the clock's own fraction, so that two at once do not get one name.
+  return stamp_of({.tv_sec = instant_of(newest)->tv_sec + 1, .tv_nsec = now.tv_nsec});
 }
 
 }  // namespace ckpt

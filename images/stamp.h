@@ -3,6 +3,7 @@
 #include <ctime>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace ckpt {
 
@@ -16,5 +17,9 @@ std::string instant_text(const timespec& instant);
 std::string stamp_of(const timespec& instant);
 /// An instant whose stamp that is; nullopt for another name.
 std::optional<timespec> instant_of(const std::string& stamp);
+/// For a checkpoint that is taken `now` beside those of `names`: stamps, also of hidden ones (".",
+/// ".removed-"). It sorts after all of them: where one is later than the clock, it is a second later than
+/// that. Pure.
+std::string stamp_after(const std::vector<std::string>& names, const timespec& now);
 
 }  // namespace ckpt

@@ -77,10 +77,15 @@ fs::path match_prefix(const std::vector<fs::path>& candidates, const std::string
   return matches[0];
 }
 
-std::string timestamp() {
+/// After every one that is or was begun there, whatever the clock says: names tell the order.
+std::string next_stamp(const fs::path& home) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (fs::directory_iterator it(home, error), end; !error && it != end; it.increment(error))
+    names.push_back(it->path().filename().string());
   timespec now = {};
   ::clock_gettime(CLOCK_REALTIME, &now);
-  return stamp_of(now);
+  return stamp_after(names, now);
 }
 
 [[noreturn]] void refuse_place(const fs::path& directory, const std::string& why) {
@@ -104,8 +109,8 @@ fs::path checkpoints_of(const fs::path& store, const std::string& id) {
 }
 
 StagedImage StagedImage::in_store(const fs::path& store, const std::string& id) {
-  const std::string name = timestamp();
   const fs::path home = checkpoints_of(store, id);
+  const std::string name = next_stamp(home);
   return {home / ("." + name), home / name, "checkpoint", id};
 }
 

@@ -255,6 +255,7 @@ void refuse_device(archive_entry* entry) {
 void extract_one(archive* in, archive* disk, archive_entry* entry, Devices devices) {
   require_name_inside(archive_entry_pathname(entry));
   if (devices == Devices::refused) refuse_device(entry);
+  keep_portable_attributes(entry);
   if (archive_entry_hardlink(entry) != nullptr) require_name_inside(archive_entry_hardlink(entry));
   const std::string what = std::string("cannot make '") + archive_entry_pathname(entry) + "'";
   require(archive_write_header(disk, entry), disk, what);

@@ -67,6 +67,7 @@ nothing_there() { same "" "$(find "$T/there" -mindepth 1 ! -type d)"; same "" "$
   cmp several.tar.zst one.tar.zst
 }
 @test "what ckpt compressed is exported as the runtime wrote it" {
+  images_say
   seq 1 100000 >"$FAKE_DIR/pages"
   prepare --compression zstd
   [ -e "$(image)/checkpoint/pages-1.img.zst" ]
@@ -142,6 +143,7 @@ nothing_there() { same "" "$(find "$T/there" -mindepth 1 ! -type d)"; same "" "$
   same "" "$(ls -A)"
 }
 @test "nothing that an archive says of this host is used, but with --trust-spec" {
+  images_say
   prepare
   ckpt kill c KILL
   ckpt delete --force c
@@ -196,7 +198,7 @@ nothing_there() { same "" "$(find "$T/there" -mindepth 1 ! -type d)"; same "" "$
   echo new >diff/kept/new
   : >diff/.wh.gone
   tar -C diff -czf archive/rootfs-diff.tar .wh.gone kept/new
-  echo inventory >archive/checkpoint/inventory.img
+  "$BATS_TEST_DIRNAME/criu_images.py" archive/checkpoint
   echo '{"name": "guest", "runtime": "io.containerd.runc.v2"}' >archive/config.dump
   echo '{"annotations": {"io.kubernetes.cri.container-name": "guest"}}' >archive/spec.dump
   tar -C archive -cf c.tar checkpoint config.dump spec.dump rootfs-diff.tar
@@ -210,6 +212,72 @@ nothing_there() { same "" "$(find "$T/there" -mindepth 1 ! -type d)"; same "" "$
   ckpt delete --force guest
   same "kept new old 1777" "$output"
   same "gone kept" "$(cd "$BUNDLE/rootfs" && echo *)"
+}
+@test "an image from elsewhere that asks for more than the bundle gives is not restored, but with --force or trust" {
+  local asks
+  jq '.linux.namespaces = [("pid", "network", "mount") | {type: .}] | .linux.seccomp = {"defaultAction": "SCMP_ACT_ERRNO"} |
+    .process.noNewPrivileges = true | .process.capabilities.bounding = ["CAP_CHOWN"] | .process.user = {"uid": 33, "gid": 33}' \
+    "$BUNDLE/config.json" >"$T/spec"
+  cp "$T/spec" "$BUNDLE/config.json"
+  local right=(bounding=1 seccomp=2 no_new_privs=1 uid=33)
+  for asks in bounding=3 seccomp=0 no_new_privs=0 uid=0 host=network host=pid,mount; do
+    images_say "${right[@]}" "$asks"
+    prepare
+    ckpt images export --archive "$asks.tar" c@latest
+    ckpt kill c KILL
+    ckpt delete --force c
+    go_there images import --id "x${asks//[=,]/}" "$asks.tar"
+    ends 0
+    jq '.namespaces = {} | .config_digest = ""' "$(find "$T/there/checkpoints/x${asks//[=,]/}" -name ckpt.json)" >"$T/m"
+    cp "$T/m" "$(find "$T/there/checkpoints/x${asks//[=,]/}" -name ckpt.json)"
+    go_there restore -d --bundle "$BUNDLE" --from "x${asks//[=,]/}" c
+    ends 11
+    holds "$stderr" "--force restores it with what it asks for"
+    go_there restore --check --bundle "$BUNDLE" --from "x${asks//[=,]/}" c
+    ends 11
+    holds "$output" "fails: "
+    no_record
+  done
+  go_there restore -d --force --bundle "$BUNDLE" --from xno_new_privs0 c
+  ends 10 # the fake makes no namespaces; whoever says --force has it left as it is
+  is_now c running
+  ckpt delete --force c
+  go_there images import --id trusted --trust-spec "host=pid,mount.tar"
+  go_there restore -d --no-verify --bundle "$BUNDLE" --from trusted c
+  ends 0
+  ckpt delete --force c
+  images_say "${right[@]}"
+  prepare
+  ckpt images export --archive right.tar c@latest
+  ckpt kill c KILL
+  ckpt delete --force c
+  go_there images import --id right right.tar
+  go_there restore --check --bundle "$BUNDLE" --from right c
+  ends 0
+  go_there restore -d --no-verify --bundle "$BUNDLE" --from right c
+  ends 10
+  says "the container was ended, its image came from elsewhere"
+  no_record
+  same "" "$(ckpt list -q)"
+  rm "$(find "$T/there/checkpoints/right" -name core-1.img)"
+  jq 'del(.files[] | select(.path == "checkpoint/core-1.img"))' "$(find "$T/there/checkpoints/right" -name ckpt.json)" >"$T/m"
+  cp "$T/m" "$(find "$T/there/checkpoints/right" -name ckpt.json)"
+  go_there restore -d --bundle "$BUNDLE" --from right c
+  ends 7
+  says "core-1.img' is not there"
+}
+@test "a container of which the store has checkpoints gets none from elsewhere unasked" {
+  prepare
+  ckpt images export --archive c.tar "$NAME"
+  ckpt images remove "$NAME"
+  take_checkpoint c
+  refuses 5 conflict "the store has checkpoints of 'c' already" "--id NAME of" -- images import c.tar
+  same 1 "$(find "$STORE" -name ckpt.json | wc -l)"
+  same "" "$(find "$STORE/import" -mindepth 1)"
+  go images import --id d c.tar
+  same "d@${NAME#*@}" "$output"
+  go images import --id c c.tar
+  same "$NAME" "$output"
 }
 @test "what is hostile or damaged is refused, and nothing of it is left" {
   local file

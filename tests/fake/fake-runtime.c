@@ -22,6 +22,7 @@
 //                      mount namespace of its own
 //   FAKE_DIR/comm      the name that a container's process gives itself once it runs
 //   FAKE_DIR/pages     what a checkpoint writes as the memory
+//   FAKE_DIR/images/   files that a checkpoint writes besides, or instead of its own
 //   FAKE_DIR/restored  gets the memory that a restore was given
 //   FAKE_DIR/restore.log  what a restore writes as CRIU's log
 //   FAKE_DIR/criu.conf gets the CRIU configuration that a checkpoint or restore was given, FAKE_DIR/path its
@@ -467,18 +468,22 @@ static void keep_criu_config(void) {
   put(path, getenv("PATH") != NULL ? getenv("PATH") : "");
 }
 
-/// FAKE_DIR/pages, if there is one.
-static void copy_pages(const char* to) {
+static void copy_file(const char* from, const char* to) {
   static char block[1 << 16];
-  char path[kPath];
-  form(path, "%s/pages", home);
-  const int in = open(path, O_RDONLY | O_CLOEXEC);
+  const int in = open(from, O_RDONLY | O_CLOEXEC);
   if (in < 0) return;
-  const int out = open(to, O_WRONLY | O_TRUNC | O_CLOEXEC);
+  const int out = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   for (ssize_t n; (n = read(in, block, sizeof block)) > 0;)
     if (write(out, block, (size_t)n) != n) fail("cannot write pages");
   close(in);
   close(out);
+}
+
+/// FAKE_DIR/pages, if there is one.
+static void copy_pages(const char* to) {
+  char path[kPath];
+  form(path, "%s/pages", home);
+  copy_file(path, to);
 }
 
 /// The pages that a restore was given, as FAKE_DIR/restored.
@@ -496,6 +501,21 @@ static void keep_restored(void) {
   close(out);
 }
 
+/// Whatever is in FAKE_DIR/images.
+static void copy_images(void) {
+  char from[kPath], to[kPath];
+  form(from, "%s/images", home);
+  DIR* directory = opendir(from);
+  if (directory == NULL) return;
+  for (struct dirent* one; (one = readdir(directory)) != NULL;) {
+    if (one->d_name[0] == '.') continue;
+    form(from, "%s/images/%s", home, one->d_name);
+    form(to, "%.3000s/%.255s", image, one->d_name);
+    copy_file(from, to);
+  }
+  closedir(directory);
+}
+
 static void do_checkpoint(void) {
   struct state state = need();
   char path[kPath];
@@ -511,6 +531,7 @@ static void do_checkpoint(void) {
   copy_pages(path);
   form(path, "%.4000s/%s", image, is(name, "runsc") ? "checkpoint.img" : "inventory.img");
   if (!no_image) put(path, "inventory");
+  copy_images();
   if (work != NULL && !is(name, "runsc")) {
     form(path, "%.4000s/dump.log", work);
     put(path, "(00.000100) Dumping finished successfully\n");

@@ -40,6 +40,9 @@ make_bundle() {
 JSON
 }
 
+# images_say [KEY=VALUE...]: CRIU's images of the checkpoints from here on, see criu_images.py.
+images_say() { "$BATS_TEST_DIRNAME/criu_images.py" "$FAKE_DIR/images" "$@"; }
+
 # install_runtime NAME VERSION: the fake under that name, with the help of the real one of that version.
 install_runtime() {
   local verb

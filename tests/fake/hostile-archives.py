@@ -10,6 +10,8 @@ import os
 import sys
 import tarfile
 
+import criu_images
+
 directory, outside = sys.argv[1:]
 
 CONFIG = {"id": "f" * 64, "name": "guest", "runtime": "runc", "checkpointedTime": "2026-11-20T10:11:12.5+01:00"}
@@ -26,15 +28,15 @@ def entry(name, **fields):
 
 def good(tar, without=(), config=None):
     tar.addfile(entry("checkpoint", type=tarfile.DIRTYPE))
-    texts = {"checkpoint/inventory.img": "inventory", "config.dump": json.dumps(config or CONFIG),
-             "spec.dump": json.dumps(SPEC)}
+    texts = {"config.dump": json.dumps(config or CONFIG), "spec.dump": json.dumps(SPEC)}
+    texts.update({"checkpoint/" + name: content for name, content in criu_images.files().items()})
     for name, text in texts.items():
         if name not in without:
             add(tar, name, text)
 
 
 def add(tar, name, text="x", **fields):
-    data = text.encode()
+    data = text.encode() if isinstance(text, str) else text
     tar.addfile(entry(name, size=len(data), **fields), io.BytesIO(data))
 
 
@@ -81,6 +83,10 @@ archive("link-relative", link("checkpoint/link", "../../.."))
 archive("link-inside", link("checkpoint/link", "inventory.img"))
 archive("link-parent-out", link("checkpoint/parent", "../../" + os.path.basename(outside)))
 archive("link-to-itself", link("checkpoint/parent", "../checkpoint"))
+archive("link-cycle", special("pre-1", type=tarfile.DIRTYPE), special("pre-2", type=tarfile.DIRTYPE),
+        link("pre-1/parent", "../pre-2"), link("pre-2/parent", "../pre-1"), link("checkpoint/parent", "../pre-2"))
+archive("link-back", special("pre-1", type=tarfile.DIRTYPE), link("pre-1/parent", "../checkpoint"),
+        link("checkpoint/parent", "../pre-1"))
 archive("link-instead-of-directory", link("pre-1", outside), file("pre-1/evil"))
 archive("through-a-link", special("pre-1", type=tarfile.DIRTYPE), link("checkpoint/parent", "../pre-1"),
         file("checkpoint/parent/evil"))
@@ -106,7 +112,7 @@ archive("no-inventory", without=("checkpoint/inventory.img",))
 archive("no-config", without=("config.dump",))
 archive("no-spec", without=("spec.dump",))
 archive("name-with-dots", config=dict(CONFIG, name="../../evil", id="/evil"))
-archive("damaged-images", file("checkpoint/pstree.img", text="no image of CRIU's"))
+archive("damaged-images", file("checkpoint/pstree.img", text="no image of CRIU's"), without=("checkpoint/pstree.img",))
 
 archive("manifest-garbage", file("ckpt.json", text="{"))
 archive("manifest-twice", manifest(lambda m: None), manifest(lambda m: None))
@@ -114,6 +120,8 @@ archive("manifest-id", manifest(lambda m: m.update(id="../../evil")))
 archive("manifest-directory", manifest(lambda m: m.update(images="../../..")))
 archive("manifest-pre-dump", manifest(lambda m: m.update(
     pre_dumps=[{"directory": "../../..", "pages": 0, "seconds": 0}])))
+archive("manifest-dumps-twice", manifest(lambda m: m.update(
+    pre_dumps=[{"directory": "pre-1", "pages": 0, "seconds": 0}] * 2)))
 archive("manifest-version", manifest(lambda m: m.update(version=2)))
 archive("manifest-digest", manifest(lambda m: m["files"][0].update(xxh3="0" * 32)))
 archive("manifest-size", manifest(lambda m: m["files"][0].update(size=1)))

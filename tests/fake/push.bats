@@ -268,7 +268,8 @@ rclone copyto --ask-password=false --use-json-log --config r.conf T/store/checkp
   nothing_staged
 }
 
-@test "checkpoint --push and restore --from a far store" {
+@test "checkpoint --push and restore --from a far store, and once more" {
+  images_say
   run_container c
   fake_remote
   go checkpoint --push 'rclone:far:{id}/{time}' c
@@ -280,6 +281,11 @@ rclone copyto --ask-password=false --use-json-log --config r.conf T/store/checkp
   ends 0
   is_now c running
   same "$NAME" "$(ckpt images list -q)"
+  go restore -d --replace --bundle "$BUNDLE" --from "rclone:far:c/${NAME#*@}" c
+  ends 0
+  is_now c running
+  same "$NAME" "$(ckpt images list -q)"
+  nothing_staged
   echo 'exit 9' >"$T/do-copy"
   go checkpoint --push rclone:far:d c
   ends 1

@@ -27,6 +27,34 @@ stop_engines() { stop_podman; }
   is_running "$ID"
 }
 
+@test "an archive of a privileged container is refused by the bundle of one that is not, and taken by its own" {
+  local name
+  [[ $KIND != runsc ]] || skip "gVisor's images are its own"
+  COUNT=$DATA/count
+  bundle safe /bin/payload counter /data/count
+  edit '.process.capabilities |= map_values(["CAP_KILL", "CAP_CHOWN"]) | .process.noNewPrivileges = true
+    | .linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW", architectures: ["SCMP_ARCH_X86_64"], syscalls: [{names: ["keyctl"], action: "SCMP_ACT_ERRNO"}]}'
+  bundle bundle /bin/payload counter /data/count
+  edit '.process.capabilities |= map_values(["CAP_KILL", "CAP_CHOWN", "CAP_SYS_ADMIN", "CAP_NET_ADMIN"]) | .process.noNewPrivileges = false
+    | del(.hostname, .linux.maskedPaths, .linux.readonlyPaths) | .linux.namespaces |= map(select(.type | IN("uts", "ipc") | not))'
+  counter
+  name=$(ckpt checkpoint "$ID")
+  ckpt images export --archive "$T/evil.tar" "$name"
+  STORE=$T/there
+  ckpt images import "$T/evil.tar"
+  # whoever makes an archive writes its manifest
+  jq '.config_digest = "" | .namespaces = {}' "$STORE/checkpoints/$ID"/*/ckpt.json >"$T/manifest"
+  cp "$T/manifest" "$STORE/checkpoints/$ID/${name#*@}/ckpt.json"
+  ends_with 11 ckpt "${RUN[@]}" restore -d --bundle "$T/safe" "$ID"
+  says CAP_SYS_ADMIN 'in the host'"'"'s ipc namespace' 'in the host'"'"'s uts namespace' 'can gain privileges' 'no seccomp filter' \
+    "see '/proc/kcore'" "write to '/proc/sys'"
+  [[ -z $(ckpt list -q) ]]
+  ends_with 11 ckpt "${RUN[@]}" restore --check --bundle "$T/safe" "$ID"
+  [[ $output == *capabilities*'namespace uts'*'masked /proc/kcore'* ]] || fail "$output"
+  ckpt "${RUN[@]}" restore -d --bundle "$T/bundle" "$ID"
+  counts_on
+}
+
 # their_bundle ARCHIVE: $BUNDLE is what a user makes of its spec.dump: the root file system, and for each file that podman
 # mounts from its own storage, which is gone, another.
 their_bundle() {

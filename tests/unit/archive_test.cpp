@@ -31,6 +31,15 @@ TEST_CASE("links between dumps, and no others") {
   CHECK(links_dumps("checkpoint/parent", "../pre-2"));
   CHECK(links_dumps("checkpoint/parent", "../pre-checkpoint"));
   CHECK(links_dumps("pre-2/parent", "../pre-1"));
+  CHECK(links_dumps("pre-10/parent", "../pre-9"));
+  CHECK(links_dumps("pre-1/parent", "../pre-checkpoint"));
+  // CRIU follows them until one has none.
+  for (const auto& [dump, before] :
+       {std::pair("pre-1", "pre-1"), std::pair("pre-1", "pre-2"), std::pair("pre-9", "pre-10"),
+        std::pair("pre-1", "checkpoint"), std::pair("pre-01", "pre-1"), std::pair("pre-1", "pre-01"),
+        std::pair("pre-checkpoint", "pre-1"), std::pair("pre-checkpoint", "pre-checkpoint"),
+        std::pair("pre-checkpoint", "checkpoint")})
+    CHECK_FALSE(links_dumps(std::string(dump) + "/parent", std::string("../") + before));
   CHECK_FALSE(links_dumps("checkpoint/parent", "../checkpoint"));
   CHECK_FALSE(links_dumps("checkpoint/parent", "../../x"));
   CHECK_FALSE(links_dumps("checkpoint/parent", "/pre-1"));

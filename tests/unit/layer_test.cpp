@@ -127,6 +127,24 @@ TEST_CASE("nothing of a hostile layer lands outside") {
   }
 }
 
+TEST_CASE("a layer brings no attributes that overlayfs obeys") {
+  if (::geteuid() != 0) SKIP("needs root for trusted attributes");
+  const TempDir dir;
+  const Layer layer = layer_in(dir, "layer");
+  std::string attributes;
+  for (const char* one : {"trusted.overlay.redirect=/etc", "trusted.overlay.metacopy=", "user.mine=x"}) {
+    const std::string text = fmt::format(" SCHILY.xattr.{}\n", one);
+    attributes += fmt::format("{}{}", text.size() + 2, text);
+  }
+  dir.file(std::string("image/") + kLayerTar,
+           entry("pax", 'x', attributes) + entry("file", '0', "x") + end_of_tar());
+  unpack_layer(dir / "image", layer);
+  const std::string file = layer.upper() / "file";
+  CHECK(::lgetxattr(file.c_str(), "trusted.overlay.redirect", nullptr, 0) == -1);
+  CHECK(::lgetxattr(file.c_str(), "trusted.overlay.metacopy", nullptr, 0) == -1);
+  CHECK(::lgetxattr(file.c_str(), "user.mine", nullptr, 0) == 1);
+}
+
 TEST_CASE("another tool's layer is laid over what is there") {
   const TempDir dir;
   const Layer layer = layer_in(dir, "layer");

@@ -3,6 +3,7 @@
 
 #include <fmt/ranges.h>
 
+#include "images/stamp.h"
 #include "support.h"
 
 using namespace ckpt;
@@ -153,6 +154,67 @@ TEST_CASE("retention: the oldest of all containers go first, and each keeps its 
   CHECK(gone(images, {.keep_last = 1}) == Names{"a0", "a1", "b0"});
   images[0].created = "yesterday";  // unknown: counts as young
   CHECK(gone(images, {.max_bytes = 40}) == Names{"a1"});
+}
+
+// ---- clocks that were wrong
+
+namespace {
+
+/// In the order in which they were taken; each with the time that its clock told.
+std::vector<StoredImage> taken(const std::vector<std::time_t>& clocks) {
+  std::vector<StoredImage> images;
+  std::vector<std::string> names;
+  for (const std::time_t clock : clocks) {
+    names.push_back(stamp_after(names, {.tv_sec = clock, .tv_nsec = 500}));
+    images.push_back({.id = "c",
+                      .name = std::to_string(images.size()),
+                      .path = "/store/checkpoints/c/" + names.back(),
+                      .created = at(clock),
+                      .bytes = 10,
+                      .complete = true});
+  }
+  return images;
+}
+
+}  // namespace
+
+TEST_CASE("retention: names are in the order in which checkpoints were taken, whatever the clock says") {
+  constexpr std::time_t kDay = 86400;
+  for (const auto& clocks : {std::vector<std::time_t>{kNow, kNow, kNow},
+                             {kNow + 2 * kDay, kNow, kNow + 1},
+                             {kNow, 5, 4, 3},
+                             {kNow, kNow + 3000 * kDay, kNow + 1, 7}}) {
+    const auto images = taken(clocks);
+    for (std::size_t i = 1; i < images.size(); ++i)
+      CHECK(images[i - 1].path.filename() < images[i].path.filename());
+  }
+  CHECK(stamp_after({}, {.tv_sec = kNow, .tv_nsec = 0}) == "20251124T160000Z-000000");
+  CHECK(stamp_after({"20251124T155959Z-ffffff", "zz", ""}, {.tv_sec = kNow, .tv_nsec = 0}) ==
+        "20251124T160000Z-000000");
+  for (const char* newest :
+       {"20251124T160000Z-000000", ".20251124T160000Z-000001", ".removed-20251124T160000Z-ffffff"})
+    CHECK(stamp_after({newest, "20240101T000000Z-000000"}, {.tv_sec = kNow, .tv_nsec = 0}) ==
+          "20251124T160001Z-000000");
+}
+
+TEST_CASE("retention: a clock that was ahead or back does not make an older one the newest") {
+  const auto ahead = taken({kNow + 172800, kNow - 60, kNow});
+  CHECK(gone(ahead, {.keep_last = 1}) == Names{"0", "1"});
+  CHECK(gone(ahead, {.max_bytes = 10}) == Names{"0", "1"});
+  CHECK(gone(ahead, {.max_bytes = 20}) == Names{"0"});
+  CHECK(gone(ahead, {.keep_within = std::chrono::seconds(30)}) == Names{"1"});  // still to come counts as now
+  const auto back = taken({kNow - 60, kNow, 1000});
+  CHECK(gone(back, {.keep_last = 1}) == Names{"0", "1"});
+  CHECK(gone(back, {.max_bytes = 20}) == Names{"0"});
+  CHECK(gone(back, {.keep_within = std::chrono::seconds(30)}) == Names{"0"});
+}
+
+TEST_CASE("retention: what was just taken stays, whatever rule and whatever stands behind it") {
+  auto images = sized("c", {10, 10, 10, 10});
+  images[1].just_taken = true;
+  for (const Retention& rules : {Retention{.keep_last = 1}, Retention{.keep_within = std::chrono::seconds(0)},
+                                 Retention{.max_bytes = 0}, Retention{.min_free = FreeGoal{.bytes = 1000}}})
+    CHECK(gone(images, rules) == Names{"c0", "c2"});
 }
 
 TEST_CASE("retention: why one stays or goes") {
