@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 
+#include "runtimes/criu_log.h"
 #include "runtimes/diagnosis_lines.h"
 #include "runtimes/fs.h"
 
@@ -116,6 +118,21 @@ bool caused_by_quiet(Findings& found) {
   return entry != nullptr && entry->reason == "nvidia-device";
 }
 
+/// A second more, for file systems that keep times in seconds.
+bool written_within(const fs::path& log, double seconds) {
+  std::error_code error;
+  const auto written = fs::last_write_time(log, error);
+  if (error) return false;
+  const std::chrono::duration<double> age = fs::file_time_type::clock::now() - written;
+  return age.count() <= seconds + 1;
+}
+
+void tell_full(Error& error, const std::string& full) {
+  error.with_cause(full);
+  error.message += "; " + full;
+  if (const CatalogueEntry* entry = find_entry(full)) error.with_hint(std::string(entry->remedy));
+}
+
 }  // namespace
 
 const CatalogueEntry* find_entry(std::string_view line) {
@@ -144,11 +161,14 @@ Diagnosis diagnose(std::string_view log) {
   return result;
 }
 
-void explain_by_log(Error& error, const fs::path& log) {
-  const auto text = read_file(log);
-  if (!text) return;
-  error.with_log(log.string());
-  const Diagnosis known = diagnose(*text);
+void explain_by_log(Error& error, const fs::path& log, double seconds) {
+  const auto text = written_within(log, seconds) ? read_file(log) : std::nullopt;
+  if (text) error.with_log(log.string());
+  const Diagnosis known = diagnose(text.value_or(""));
+  const bool unknown = known.entry == nullptr || known.entry->role == Role::general;
+  const bool cut_off = !text || !text->ends_with('\n') || known.cause.number == 0;
+  const auto full = unknown && cut_off && error.cause.empty() ? full_disk_of(log) : std::nullopt;
+  if (full) return tell_full(error, *full);
   if (known.cause.number == 0 || (known.entry != nullptr && known.entry->role == Role::general)) return;
   error.with_cause(std::string(known.cause.text));
   if (known.entry != nullptr) error.with_hint(std::string(known.entry->remedy));

@@ -65,9 +65,10 @@ struct Diagnosis {
 /// several with "\n", the one is told.
 Diagnosis diagnose(std::string_view log);
 
-/// Tells in `error` what the log file says: its path, cause, meaning and remedy. Nothing happens without the
-/// file.
-void explain_by_log(Error& error, const std::filesystem::path& log);
+/// Tells in `error` what the log file says: its path, cause, meaning and remedy; that its disk is full where
+/// it tells no cause. A file that was not written in the last `seconds` is another command's: nothing is told
+/// of it.
+void explain_by_log(Error& error, const std::filesystem::path& log, double seconds);
 
 /// The line that is the cause and those around it, each as "    12> TEXT", `>` at the cause. `shown` is the
 /// number to show for it.
