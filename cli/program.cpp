@@ -160,6 +160,7 @@ int run_action(Invocation& invocation, const CommandLine& line) {
   SystemRunner system;
   TalkingRunner runner(system, out);
   Prober prober(runner, fs::path(globals.state_dir) / "probe");
+  heed_criu_argument(globals.runtime_args);
   Context context{globals, runner, prober, Records(globals.state_dir), out, line.payload};
   for (std::size_t i = 0; i < invocation.actions.size(); ++i) {
     auto& [verb, action] = invocation.actions[i];

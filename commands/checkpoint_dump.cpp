@@ -9,6 +9,7 @@
 #include "images/criu_images.h"
 #include "images/layer.h"
 #include "runtimes/closer_look.h"
+#include "runtimes/criu_log.h"
 #include "runtimes/diagnosis.h"
 #include "runtimes/fs.h"
 #include "runtimes/interrupt.h"
@@ -301,7 +302,11 @@ double run_dump(const Context& context, const CheckpointPlan& plan, const Delive
   const std::string failed = fmt::format("{} of '{}' failed", what, plan.id());
   Error error = plan.cedana ? command_failure("cedana", failed, command, result, last_error("", result.err))
                             : plan.driver().failure(failed, command, result, scratch / "runtime.log");
-  explain_by_log(error, work_dir / "dump.log");
+  explain_by_log(error,
+                 criu_log_of(plan.driver().table().kind,
+                             text_at(parse_json(plan.config), {"annotations", "org.criu.config"}),
+                             work_dir / "dump.log"),
+                 result.seconds);
   keep_log(context, error, plan.id() + ".dump.log");
   throw error;
 }

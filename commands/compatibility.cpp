@@ -212,6 +212,7 @@ std::vector<CheckedItem> check_files(const std::vector<OpenFileFact>& files, con
   const std::string root = spec["root"].value("path", "");
   CheckedItem checked = same("open files", fmt::format("{} with a size", files.size()), "as they were");
   std::vector<std::string> changed;
+  bool any_in_root = false;
   for (const OpenFileFact& file : files) {
     bool in_root = false;
     const fs::path path = on_host(file.path, mounts, root, in_root);
@@ -222,6 +223,9 @@ std::vector<CheckedItem> check_files(const std::vector<OpenFileFact>& files, con
     else if (static_cast<std::uint64_t>(now.st_size) != file.size)
       changed.push_back(fmt::format("'{}' has {} bytes, it had {} ('{}')", file.path, now.st_size, file.size,
                                     path.string()));
+    else
+      continue;
+    any_in_root = any_in_root || in_root;
   }
   if (changed.empty()) return {checked};
   checked.forced = true;
@@ -229,7 +233,9 @@ std::vector<CheckedItem> check_files(const std::vector<OpenFileFact>& files, con
   checked.verdict = Verdict::fails;
   checked.reason = fmt::format("files that its processes have open are not as at the checkpoint: {}",
                                fmt::join(changed, "; "));
-  checked.hint = "put them back as they were; a container that is run with --overlay takes them along";
+  checked.hint = "put them back as they were";
+  // What a mount binds is never in the overlay.
+  if (any_in_root) checked.hint += "; a container that is run with --overlay takes those of its root along";
   return {checked};
 }
 

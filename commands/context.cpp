@@ -123,6 +123,7 @@ Driver Context::driver_for_new(std::optional<RuntimeKind> kind, const std::optio
   if (globals.root) target.root = absolute_path(*globals.root).string();
   if (globals.platform) target.platform = globals.platform;
   if (!globals.runtime_args.empty()) target.runtime_args = globals.runtime_args;
+  heed_criu_argument(target.runtime_args);
   if (globals.platform && table.kind != RuntimeKind::runsc)
     throw Error(ErrorCode::unsupported, fmt::format("--platform is runsc's; {} has none", table.name));
   return {runner, prober, std::move(target), timeout_or(std::chrono::seconds(30))};
@@ -149,6 +150,7 @@ Found Context::find(const std::string& id) const {
                                       .root = one.root};
   target.path = runtime_binary(globals, table_of(one.kind), target.path);
   if (!globals.runtime_args.empty()) target.runtime_args = globals.runtime_args;
+  heed_criu_argument(target.runtime_args);
   if (globals.platform) target.platform = globals.platform;
   return {Driver(runner, prober, std::move(target), timeout_or(std::chrono::seconds(30))), one.record,
           one.held};

@@ -13,6 +13,7 @@
 #include "gpu/tools.h"
 #include "images/compressed_image.h"
 #include "images/layer.h"
+#include "runtimes/criu_log.h"
 #include "runtimes/fs.h"
 #include "runtimes/ids.h"
 #include "runtimes/interrupt.h"
@@ -34,7 +35,11 @@ Launch launch_of(const Context& context, const RestorePlan& plan) {
   launch.pid_file = plan.files.pid_file.string();
   if (plan.files.own_console) launch.console_socket = plan.files.console_socket;
   launch.runtime_log = plan.files.runtime_log.string();
-  if (plan.driver.table().uses_criu) launch.criu_log = (plan.work_dir / "restore.log").string();
+  if (plan.driver.table().uses_criu)
+    launch.criu_log =
+        criu_log_of(plan.driver.table().kind, text_at(plan.spec, {"annotations", "org.criu.config"}),
+                    plan.work_dir / "restore.log")
+            .string();
   if (plan.cedana) launch.criu_log = *plan.opts.image_path + "/criu-restore.log";
   if (!plan.delivery.criu_config.empty())
     launch.env["CRIU_CONFIG_FILE"] = (plan.files.home / "criu.conf").string();

@@ -3,6 +3,7 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <charconv>
 #include <future>
 #include <sstream>
@@ -50,6 +51,17 @@ bool answered(const Result& result) {
   const auto* exited = std::get_if<Exited>(&result.outcome);
   if (exited == nullptr || result.timed_out) return false;
   return exited->status < 126 || (exited->status > 165 && exited->status < 255);
+}
+
+/// Whether an answer to get-state says that the process has no CUDA: the driver's functions answer "not
+/// initialized" or "invalid value" then. That the tool itself could not initialise CUDA tells of no process.
+bool tells_no_cuda(const std::string& said) {
+  constexpr std::string_view kTool[] = {"initializing CUDA", "initialise CUDA", "Insufficient driver"};
+  constexpr std::string_view kProcess[] = {"initialization error", "invalid argument",
+                                           "CUDA_ERROR_NOT_INITIALIZED", "CUDA_ERROR_INVALID_VALUE"};
+  const auto holds = [&](std::string_view words) { return said.find(words) != std::string::npos; };
+  return std::none_of(std::begin(kTool), std::end(kTool), holds) &&
+         std::any_of(std::begin(kProcess), std::end(kProcess), holds);
 }
 
 /// Of `PID<TAB>answer`; 0 for a line that is none.
@@ -137,8 +149,9 @@ Result CudaFreezer::call(const std::string& action, const std::string& pids,
 CudaFreezer::Answer CudaFreezer::ask_one(pid_t pid, const std::string& action,
                                          const std::string& device_map) const {
   const Result result = call(action, fmt::format("{}", pid), device_map);
-  return {result.ok(), answered(result), result.ok() ? trimmed(result.out) : failure_of(result, limits_.step),
-          result.seconds};
+  const std::string said = result.ok() ? trimmed(result.out) : failure_of(result, limits_.step);
+  const bool told = answered(result) && (result.ok() || action != "get-state" || tells_no_cuda(said));
+  return {result.ok(), told, said, result.seconds};
 }
 
 /// `PID<TAB>answer`, one line each; a call that was cut off has told nothing of the rest.
@@ -156,7 +169,8 @@ CudaFreezer::Answers CudaFreezer::ask_together(const std::vector<pid_t>& pids, c
     const std::string text = trimmed(line.substr(tab + 1));
     const bool error = text.starts_with("error:");
     const bool ok = action == "get-state" ? !error : text == "ok";
-    of->second = {ok, true, error ? trimmed(text.substr(6)) : text, result.seconds};
+    const bool told = !error || action != "get-state" || tells_no_cuda(text);
+    of->second = {ok, told, error ? trimmed(text.substr(6)) : text, result.seconds};
   }
   return answers;
 }

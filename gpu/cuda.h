@@ -93,7 +93,9 @@ class CudaFreezer {
  private:
   struct Answer {
     bool ok = false;
-    bool told = false;  ///< by the tool itself; false when it could not run or was killed
+    /// By the tool itself; false when it could not run or was killed, and for a state that it could not get
+    /// of what may be a CUDA process.
+    bool told = false;
     std::string text;
     double seconds = 0;
   };

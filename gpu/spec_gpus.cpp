@@ -89,6 +89,31 @@ void mounts(const json& spec, Reasons& reasons) {
   });
 }
 
+/// NVIDIA's toolkit takes these for a list of devices as well: DIR/0, DIR/cdi/VENDOR/CLASS/NAME.
+constexpr std::string_view kVolumeLists[] = {"/var/run/nvidia-container-devices/",
+                                             "/run/nvidia-container-devices/"};
+
+/// The device that a mount's destination names; empty for none. Of a CDI device its name.
+std::string listed_device(std::string_view destination) {
+  for (const std::string_view directory : kVolumeLists) {
+    if (!destination.starts_with(directory)) continue;
+    const std::string name(destination.substr(directory.size()));
+    if (!name.starts_with("cdi/")) return name;
+    const std::size_t at = name.rfind('/');
+    return name.substr(4, at - 4) + "=" + name.substr(at + 1);
+  }
+  return "";
+}
+
+void volume_lists(const json& spec, Reasons& reasons) {
+  each(member(spec, "mounts"), [&](const json& mount, std::size_t i) {
+    const std::string name = listed_device(text(member(mount, "destination")));
+    if (name.empty()) return;
+    reasons.push_back({is_nvidia_cdi_name(name) ? "cdi-device" : "visible-devices",
+                       fmt::format("mounts[{}].destination", i), name});
+  });
+}
+
 void annotations(const json& spec, Reasons& reasons) {
   const json& all = member(spec, "annotations");
   if (!all.is_object()) return;
@@ -115,6 +140,12 @@ void environment(const json& spec, Reasons& reasons) {
                      std::string(value)};
   });
   if (last) reasons.push_back(*last);
+}
+
+/// The nodes of a Jetson: its GPU is reached through the SoC's host1x and memory drivers.
+bool is_tegra_node(std::string_view path) {
+  return path == "/dev/nvmap" || (path.starts_with("/dev/nvhost-") && path.find('/', 5) == path.npos) ||
+         (path.starts_with("/dev/nvgpu/") && path.size() > 11);
 }
 
 /// The programs themselves and what NVIDIA's GPU operator renames them to (NAME.real).
@@ -147,6 +178,7 @@ bool is_nvidia_device(std::string_view path) {
   if (!path.starts_with("/")) return false;
   const std::string whole = std::filesystem::path(path).lexically_normal().string();
   std::string_view name = whole;
+  if (is_tegra_node(name)) return true;
   if (!name.starts_with("/dev/nvidia")) return false;
   name.remove_prefix(std::string_view("/dev/nvidia").size());
   if (name.starts_with("-caps/")) return name.size() > 6 && name.find('/', 6) == name.npos;
@@ -167,8 +199,12 @@ Reasons gpu_reasons(const json& spec) {
   devices(spec, reasons);
   mounts(spec, reasons);
   annotations(spec, reasons);
+  volume_lists(spec, reasons);
   environment(spec, reasons);
   hooks(spec, reasons);
+  // Every image of NVIDIA's says so in its environment: without what acts on it, it gives nothing.
+  const auto only_asks = [](const GpuReason& reason) { return reason.rule == "visible-devices"; };
+  if (std::all_of(reasons.begin(), reasons.end(), only_asks)) reasons.clear();
   return reasons;
 }
 

@@ -30,6 +30,12 @@ bool is_where_it_was_put(const fs::path& directory) {
   return ::stat(directory.c_str(), &status) == 0 && status.st_uid == 0 && (status.st_mode & 022U) == 0;
 }
 
+/// Empty: the one in the search path.
+std::string& named_criu() {
+  static std::string path;
+  return path;
+}
+
 }  // namespace
 
 std::optional<std::string> own_helper(const std::string& name) {
@@ -53,7 +59,16 @@ std::string search_path() {
   return environment_variable("PATH").value_or(std::string(kTrusted)) + ":" + std::string(kSbin);
 }
 
+void heed_criu_argument(const std::vector<std::string>& runtime_args) {
+  constexpr std::string_view kFlag = "--criu";
+  for (auto arg = runtime_args.begin(); arg != runtime_args.end(); ++arg) {
+    if (arg->starts_with("--criu=")) named_criu() = arg->substr(kFlag.size() + 1);
+    if (*arg == kFlag && std::next(arg) != runtime_args.end()) named_criu() = *std::next(arg);
+  }
+}
+
 std::optional<std::string> find_program(std::string_view name) {
+  if (name == "criu" && !named_criu().empty() && named_criu() != name) return find_program(named_criu());
   if (name.find('/') != std::string_view::npos) {
     const fs::path path = absolute_path(name);
     return executable(path) ? std::optional(path.string()) : std::nullopt;

@@ -228,7 +228,7 @@ void Supervisor::run_step(const Launch::Step& step) {
   Error error = step.program.empty()
                     ? driver_.failure(failed, command, result, launch_.runtime_log)
                     : command_failure("cedana", failed, command, result, last_error("", result.err));
-  if (!launch_.criu_log.empty()) explain_by_log(error, launch_.criu_log);
+  if (!launch_.criu_log.empty()) explain_by_log(error, launch_.criu_log, result.seconds);
   if (result.stopped_because) error.code = ErrorCode::image_invalid;
   throw error;
 }

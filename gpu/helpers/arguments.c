@@ -35,7 +35,8 @@ const char kHelpText[] =
     "\n"
     "Needs libcuda.so.1 of NVIDIA driver 570 or newer. Exit status: 0 all done, 1 something failed, 2 wrong "
     "use,\n"
-    "127 no libcuda.so.1, 255 a driver that cannot do it.\n";
+    "3 --get-state of one process that has no CUDA state, 127 no libcuda.so.1, 255 a driver that cannot do "
+    "it.\n";
 
 static _Noreturn void __attribute__((format(printf, 1, 2))) wrong(const char* format, ...) {
   va_list values;

@@ -19,7 +19,7 @@
 
 const char kProgram[] = "cuda-checkpoint";
 
-enum { kText = 512 };
+enum { kText = 512, kNoCuda = 3 };
 
 // What is done to one process, by one thread.
 struct job {
@@ -27,6 +27,7 @@ struct job {
   const struct arguments* arguments;
   int pid;
   int failed;
+  int no_cuda;       // the driver says that the process has no CUDA state
   char text[kText];  // the answer, or why it failed
   pthread_t thread;
   int has_thread;
@@ -55,7 +56,8 @@ static void explain_state(struct job* job) {
 }
 
 static void add_hint(struct job* job, CUresult result) {
-  if (result == CUDA_ERROR_INVALID_VALUE) append(job, "; is it a CUDA process?");
+  if (result == CUDA_ERROR_INVALID_VALUE || result == CUDA_ERROR_NOT_INITIALIZED)
+    append(job, "; is it a CUDA process?");
   if (result == CUDA_ERROR_NOT_READY) append(job, "; its CUDA work outlasted the --timeout");
   if (result == CUDA_ERROR_NOT_SUPPORTED) append(job, "; it uses what this driver cannot checkpoint");
   if (result == CUDA_ERROR_ILLEGAL_STATE) explain_state(job);
@@ -94,7 +96,9 @@ static int unlock(struct job* job) {
 }
 
 static int get_state(struct job* job, CUprocessState* state) {
-  if (!works(job, "get the state of", job->cuda->state(job->pid, state))) return 0;
+  const CUresult result = job->cuda->state(job->pid, state);
+  job->no_cuda = result == CUDA_ERROR_NOT_INITIALIZED || result == CUDA_ERROR_INVALID_VALUE;
+  if (!works(job, "get the state of", result)) return 0;
   if (state_name(*state) != NULL) return 1;
   job->failed = 1;
   append(job, "process %d is in state %d, which this program does not know", job->pid, (int)*state);
@@ -178,7 +182,7 @@ static int run_one(struct job* job) {
   } else if (job->text[0] != '\0') {
     printf("%s\n", job->text);
   }
-  return job->failed;
+  return job->failed && job->arguments->operation == kGetState && job->no_cuda ? kNoCuda : job->failed;
 }
 
 // Where no thread can be had, as in a container that may have no more of them, the processes take turns.
@@ -250,5 +254,5 @@ int main(int argc, char** argv) {
   }
   free(arguments.pids);
   free(arguments.pairs);
-  return failed || !flushed();
+  return failed != 0 ? failed : !flushed();
 }

@@ -262,7 +262,7 @@ refuses() {
   ends 1
   same "$(printf '%s\t%s\n' 1 ok \
     2 "error: cannot lock process 2: what the driver says (CUDA_ERROR_ILLEGAL_STATE, 401); it is locked" \
-    $NOBODY "error: cannot lock process $NOBODY: what the driver says (CUDA_ERROR_INVALID_VALUE, 1); is it a CUDA process?" \
+    $NOBODY "error: cannot lock process $NOBODY: what the driver says (CUDA_ERROR_NOT_INITIALIZED, 3); is it a CUDA process?" \
     3 ok)" "$output"
   same "cuda-checkpoint: 2 of 4 processes failed" "$stderr"
   same "1 locked,2 locked,3 locked" "$(states 1 2 3)"
@@ -318,7 +318,12 @@ refuses() {
     refuses 1 "cannot $step process 7: what the driver says (CUDA_ERROR_OUT_OF_MEMORY, 2)" -- --action $step --pid 7
   done
   tell fail-state 1
-  refuses 1 "cannot get the state of process 7" "(CUDA_ERROR_INVALID_VALUE, 1); is it a CUDA process?" -- --get-state --pid 7
+  refuses 3 "cannot get the state of process 7" "(CUDA_ERROR_INVALID_VALUE, 1); is it a CUDA process?" -- --get-state --pid 7
+  tell fail-state 3
+  refuses 3 "cannot get the state of process 7" "(CUDA_ERROR_NOT_INITIALIZED, 3); is it a CUDA process?" -- --get-state --pid 7
+  refuses 1 "cannot get the state of process 7" -- --toggle --pid 7
+  tell fail-state 999
+  refuses 1 "cannot get the state of process 7" -- --get-state --pid 7
   tell fail-tid 801
   refuses 1 "cannot get the restore thread of process 7" "(CUDA_ERROR_NOT_SUPPORTED, 801)" -- --get-restore-tid --pid 7
 }

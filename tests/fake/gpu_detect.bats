@@ -127,7 +127,7 @@ cdi-annotation  annotations[\"cdi.k8s.io/x\"]  nvidia.com/gpu=1" "$output"
 }
 
 @test "a container of somebody else's is asked by the bundle that its runtime tells" {
-  change '.process.env = ["NVIDIA_VISIBLE_DEVICES=all"]'
+  change '.process.env = ["NVIDIA_VISIBLE_DEVICES=all"] | .hooks.prestart = [{path: "/usr/bin/nvidia-container-runtime-hook"}]'
   runc --root "$ROOT" create --bundle "$BUNDLE" --pid-file "$T/pid" c </dev/null
   go gpu-detect --container c
   ends 0

@@ -32,6 +32,7 @@
 enum {
   kSuccess = 0,
   kInvalid = 1,
+  kNotInitialized = 3,
   kNoDevice = 100,
   kIllegalState = 401,
   kNotReady = 600,
@@ -127,10 +128,15 @@ int cuGetErrorName(int error, const char** name) {
   static const struct {
     int error;
     const char* name;
-  } kNames[] = {{1, "CUDA_ERROR_INVALID_VALUE"},   {2, "CUDA_ERROR_OUT_OF_MEMORY"},
-                {34, "CUDA_ERROR_STUB_LIBRARY"},   {100, "CUDA_ERROR_NO_DEVICE"},
-                {401, "CUDA_ERROR_ILLEGAL_STATE"}, {600, "CUDA_ERROR_NOT_READY"},
-                {801, "CUDA_ERROR_NOT_SUPPORTED"}, {803, "CUDA_ERROR_SYSTEM_DRIVER_MISMATCH"}};
+  } kNames[] = {{1, "CUDA_ERROR_INVALID_VALUE"},
+                {2, "CUDA_ERROR_OUT_OF_MEMORY"},
+                {3, "CUDA_ERROR_NOT_INITIALIZED"},
+                {34, "CUDA_ERROR_STUB_LIBRARY"},
+                {100, "CUDA_ERROR_NO_DEVICE"},
+                {401, "CUDA_ERROR_ILLEGAL_STATE"},
+                {600, "CUDA_ERROR_NOT_READY"},
+                {801, "CUDA_ERROR_NOT_SUPPORTED"},
+                {803, "CUDA_ERROR_SYSTEM_DRIVER_MISMATCH"}};
   *name = NULL;
   for (size_t i = 0; i < sizeof kNames / sizeof *kNames; ++i) {
     if (kNames[i].error == error) *name = kNames[i].name;
@@ -179,7 +185,7 @@ static int change(int pid, int from, int to) {
   const int state = read_state(pid);
   if (state == from) write_state(pid, to);
   close(file);
-  return state == from ? kSuccess : state < 0 ? kInvalid : kIllegalState;
+  return state == from ? kSuccess : state < 0 ? kNotInitialized : kIllegalState;
 }
 
 // ---- checkpoints
@@ -261,7 +267,7 @@ int cuCheckpointProcessGetState(int pid, int* state) {
   int result = begin("state", pid);
   if (result == kSuccess) {
     *state = read_state(pid);
-    if (*state < 0) result = kInvalid;
+    if (*state < 0) result = kNotInitialized;
   }
   return end("state", pid, result);
 }
@@ -270,7 +276,7 @@ int cuCheckpointProcessGetRestoreThreadId(int pid, int* tid) {
   char name[64], text[64];
   record("begin tid %d\n", pid);
   int result = begin("tid", pid);
-  if (result == kSuccess && read_state(pid) < 0) result = kInvalid;
+  if (result == kSuccess && read_state(pid) < 0) result = kNotInitialized;
   snprintf(name, sizeof name, "tid-%d", pid);
   *tid = get(name, text, sizeof text) ? atoi(text) : pid;
   return end("tid", pid, result);

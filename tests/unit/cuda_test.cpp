@@ -91,6 +91,7 @@ class Tool : public Runner {
   std::set<std::string> failing;        ///< "lock 7"
   std::function<std::optional<Result>(const Command&)> instead;
   int help_status = 0;
+  std::string no_cuda = "Error getting process state for process ID 1: \"initialization error\"";
   std::vector<Argv> calls;
   std::vector<std::string> done;
 
@@ -99,7 +100,8 @@ class Tool : public Runner {
     done.push_back(fmt::format("{} {}", action, pid));
     if (failing.contains(done.back()))
       return FakeRunner::said(1, "", "no luck with " + done.back() + "\nmore");
-    if (!states.contains(pid)) return FakeRunner::said(1, "", "no CUDA there");
+    if (!states.contains(pid))
+      return FakeRunner::said(1, "", action == "get-state" ? no_cuda : "no CUDA there");
     std::string& state = states[pid];
     if (action == "get-state") return FakeRunner::said(0, state);
     std::map<std::string, std::pair<std::string, std::string>> moves = {
@@ -400,6 +402,39 @@ TEST_CASE("cuda: one that cannot be brought back is told, the others are brought
       CHECK(contains(error.hint, "gpu-thaw"));
       CHECK(f.tool.states[8] == "running");
       CHECK(f.tool.states[9] == "running");
+    }
+}
+
+TEST_CASE("cuda: a tool that cannot say whether a process has CUDA is believed nothing") {
+  for (const char* help : {kActions, kOurs})
+    for (const char* none : {"Error getting process state for process ID 7: \"initialization error\"",
+                             "Error getting process state for process ID 7: \"invalid argument\"",
+                             "cuda-checkpoint: cannot get the state of process 7: initialization error "
+                             "(CUDA_ERROR_NOT_INITIALIZED, 3); is it a CUDA process?"}) {
+      INFO(none);
+      Frozen f(help);
+      f.tool.states.erase(7);
+      f.tool.no_cuda = none;
+      std::vector<GpuHolder> others;
+      CHECK(f.freezer.cuda_processes(kThree, others).size() == 2);
+      CHECK(others.size() == 1);
+    }
+  for (const char* help : {kActions, kOurs})
+    for (const char* broken : {"Error initializing CUDA: \"CUDA_ERROR_NO_DEVICE\"",
+                               "Error initializing CUDA: \"initialization error\"",
+                               "Error getting process state for process ID 7: \"OS call failed or operation "
+                               "not supported on this OS\"",
+                               "cuda-checkpoint: cannot initialise CUDA: initialization error "
+                               "(CUDA_ERROR_NOT_INITIALIZED, 3)",
+                               "something new"}) {
+      INFO(broken);
+      Frozen f(help);
+      f.tool.states.erase(7);
+      f.tool.no_cuda = broken;
+      std::vector<GpuHolder> others;
+      const Error error = error_of([&] { f.freezer.cuda_processes(kThree, others); });
+      CHECK(error.code == ErrorCode::gpu_failed);
+      CHECK(contains(error.message, "cannot tell the state of pid 7"));
     }
 }
 

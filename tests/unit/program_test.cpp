@@ -78,3 +78,18 @@ TEST_CASE("program: an empty variable is an unset one") {
   ::unsetenv("CKPT_TEST_VARIABLE");
   CHECK_FALSE(environment_variable("CKPT_TEST_VARIABLE"));
 }
+
+TEST_CASE("program: the CRIU that a runtime's argument names is the one") {
+  const TempDir dir;
+  const std::string own = dir.script("own/criu", "exit 0"), other = dir.script("other/criu", "exit 0");
+  const PathVariable path((dir / "other").string().c_str());
+  CHECK(find_program("criu") == other);
+  heed_criu_argument({"--systemd-cgroup", "--criu=" + own});
+  CHECK(find_program("criu") == own);
+  heed_criu_argument({"--systemd-cgroup", "--criu"});
+  CHECK(find_program("criu") == own);
+  heed_criu_argument({"--criu", (dir / "absent").string()});
+  CHECK_FALSE(find_program("criu"));
+  heed_criu_argument({"--criu=criu"});
+  CHECK(find_program("criu") == other);
+}

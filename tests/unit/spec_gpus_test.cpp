@@ -23,7 +23,46 @@ json environment(const json& list) {
   return {{"process", {{"env", list}}}};
 }
 
+json with_hook(json spec) {
+  spec["hooks"]["prestart"] = {{{"path", "/usr/bin/nvidia-container-runtime-hook"}}};
+  return spec;
+}
+json mounted_at(const char* destination) {
+  return {{"mounts", {{{"type", "bind"}, {"source", "/dev/null"}, {"destination", destination}}}}};
+}
+
 }  // namespace
+
+TEST_CASE("spec gpus: what an image asks for in its environment gives nothing by itself") {
+  CHECK_FALSE(uses_gpu(environment({"NVIDIA_VISIBLE_DEVICES=all", "NVIDIA_DRIVER_CAPABILITIES=all"})));
+  CHECK_FALSE(uses_gpu(mounted_at("/var/run/nvidia-container-devices/all")));
+  CHECK(uses_gpu(with_hook(environment({"NVIDIA_VISIBLE_DEVICES=all"}))));
+  json spec = environment({"NVIDIA_VISIBLE_DEVICES=0"});
+  spec.update(devices({"/dev/nvidia0"}));
+  CHECK(gpu_reasons(spec).size() == 2);
+  CHECK(uses_gpu(environment({"NVIDIA_VISIBLE_DEVICES=nvidia.com/gpu=0"})));
+}
+
+TEST_CASE("spec gpus: devices that volume mounts name") {
+  CHECK(gpu_reasons(mounted_at("/var/run/nvidia-container-devices/cdi/nvidia.com/gpu/all")) ==
+        Reasons{{"cdi-device", "mounts[0].destination", "nvidia.com/gpu=all"}});
+  CHECK(gpu_reasons(mounted_at("/run/nvidia-container-devices/cdi/nvidia.com/gpu/0")).size() == 1);
+  CHECK(gpu_reasons(with_hook(mounted_at("/var/run/nvidia-container-devices/GPU-7f1c"))).front() ==
+        GpuReason{"visible-devices", "mounts[0].destination", "GPU-7f1c"});
+  for (const char* none :
+       {"/var/run/nvidia-container-devices", "/var/run/nvidia-container-devices/",
+        "/var/run/nvidia-container-devices/cdi/", "/var/run/nvidia-container-devices/cdi/x",
+        "/var/run/nvidia-container-devices/cdi/vendor.com/net/eth0", "/dev/null"})
+    CHECK_FALSE(uses_gpu(mounted_at(none)));
+}
+
+TEST_CASE("spec gpus: the nodes of a Jetson") {
+  for (const char* path : {"/dev/nvmap", "/dev/nvhost-gpu", "/dev/nvhost-ctrl-gpu", "/dev/nvgpu/igpu0/power"})
+    CHECK(uses_gpu(devices({path})));
+  for (const char* path : {"/dev/nvmap2", "/dev/nvhost", "/dev/nvhost-gpu/x", "/dev/nvgpu", "/dev/nvgpu/",
+                           "/dev/nvme0", "/dev/nvram"})
+    CHECK_FALSE(uses_gpu(devices({path})));
+}
 
 TEST_CASE("spec gpus: NVIDIA's device nodes, and nothing that only looks like one") {
   for (const char* path :
@@ -125,8 +164,8 @@ TEST_CASE("spec gpus: CDI names among the devices and in NVIDIA_VISIBLE_DEVICES"
 
 TEST_CASE("spec gpus: NVIDIA_VISIBLE_DEVICES, of which the last counts") {
   const auto counts = [](const std::string& value) {
-    const Reasons found = gpu_reasons(environment({"NVIDIA_VISIBLE_DEVICES=" + value}));
-    return found == Reasons{{"visible-devices", "process.env[0]", value}};
+    const Reasons found = gpu_reasons(with_hook(environment({"NVIDIA_VISIBLE_DEVICES=" + value})));
+    return found.front() == GpuReason{"visible-devices", "process.env[0]", value};
   };
   for (const char* value : {"all", "0", "0,1", "GPU-7f1c", "MIG-1/2", "1:0", " 0 "}) CHECK(counts(value));
   for (const char* value : {"", " ", ",", "none", "void", " none ", "void,"}) {
@@ -134,8 +173,8 @@ TEST_CASE("spec gpus: NVIDIA_VISIBLE_DEVICES, of which the last counts") {
     CHECK_FALSE(uses_gpu(environment({std::string("NVIDIA_VISIBLE_DEVICES=") + value})));
   }
   CHECK_FALSE(uses_gpu(environment({"NVIDIA_VISIBLE_DEVICES=all", "NVIDIA_VISIBLE_DEVICES=void"})));
-  CHECK(gpu_reasons(environment({"NVIDIA_VISIBLE_DEVICES=void", "NVIDIA_VISIBLE_DEVICES=2"})) ==
-        Reasons{{"visible-devices", "process.env[1]", "2"}});
+  CHECK(gpu_reasons(with_hook(environment({"NVIDIA_VISIBLE_DEVICES=void", "NVIDIA_VISIBLE_DEVICES=2"})))
+            .front() == GpuReason{"visible-devices", "process.env[1]", "2"});
   CHECK_FALSE(uses_gpu(environment({"NVIDIA_VISIBLE_DEVICES", "XNVIDIA_VISIBLE_DEVICES=all",
                                     "NVIDIA_DRIVER_CAPABILITIES=all", "nvidia_visible_devices=all"})));
 }
