@@ -78,6 +78,7 @@ const std::vector<VerbRow>& verbs() {
        {"ckpt completion bash >/etc/bash_completion.d/ckpt",
         "ckpt completion fish >~/.config/fish/completions/ckpt.fish"}},
       {"__complete", "", false, declare_candidates},
+      {"__guard", "", true, declare_guard},
   };
   return rows;
 }

@@ -29,6 +29,11 @@ bool is_coloured_word(const std::string& cell) {
   return false;
 }
 
+/// Never throws: fmt::print does on a full disk. A stream keeps it in mind, for who asks at the end.
+void put(std::FILE* stream, const std::string& text) {
+  std::fwrite(text.data(), 1, text.size(), stream);
+}
+
 }  // namespace
 
 TerminalOutput::TerminalOutput(const Globals& globals) : globals_(globals) {
@@ -49,31 +54,31 @@ void TerminalOutput::log(const char* level, const std::string& text) {
   const std::string line = globals_.log_format == "json"
                                ? dump(json{{"time", now_rfc3339()}, {"level", level}, {"msg", text}}, -1)
                                : fmt::format("{} {} {}", now_rfc3339(), level, shown(text));
-  fmt::print(log_, "{}\n", line);
+  put(log_, line + "\n");
   std::fflush(log_);
 }
 
 void TerminalOutput::line(const std::string& text) {
-  fmt::print("{}\n", shown(text));
+  put(stdout, shown(text) + "\n");
 }
 
 void TerminalOutput::document(const json& document) {
-  fmt::print("{}\n", dump(document, 2));
+  put(stdout, dump(document, 2) + "\n");
 }
 
 void TerminalOutput::warn(const std::string& text) {
   log("warning", text);
-  if (!globals_.quiet) fmt::print(stderr, "ckpt: warning: {}\n", shown(text));
+  if (!globals_.quiet) put(stderr, fmt::format("ckpt: warning: {}\n", shown(text)));
 }
 
 void TerminalOutput::note(const std::string& text) {
   log("info", text);
-  if (!globals_.quiet) fmt::print(stderr, "ckpt: {}\n", shown(text));
+  if (!globals_.quiet) put(stderr, fmt::format("ckpt: {}\n", shown(text)));
 }
 
 void TerminalOutput::detail(const std::string& text) {
   log("info", text);
-  if (globals_.verbose > 0) fmt::print(stderr, "ckpt: {}\n", shown(text));
+  if (globals_.verbose > 0) put(stderr, fmt::format("ckpt: {}\n", shown(text)));
 }
 
 void TerminalOutput::table(const std::vector<std::string>& heading,
@@ -90,7 +95,7 @@ void TerminalOutput::table(const std::vector<std::string>& heading,
     std::string text;
     for (std::size_t i = 0; i < row.size(); ++i)
       text += i + 1 == row.size() ? row[i] : fmt::format("{:<{}}  ", row[i], widths[i]);
-    fmt::print("{}\n", text);
+    put(stdout, text + "\n");
   }
 }
 
@@ -101,13 +106,13 @@ void TerminalOutput::raw(const std::string& bytes) {
 
 void print_error(const Error& error, bool as_json) {
   if (as_json) {
-    fmt::print(stderr, "{}\n", dump(json{{"error", error_to_json(error)}}, -1));
+    put(stderr, dump(json{{"error", error_to_json(error)}}, -1) + "\n");
     return;
   }
   std::string text = "ckpt: " + error.message;
   if (!error.hint.empty()) text += "; " + error.hint;
   if (!error.log.empty()) text += fmt::format(" [log: {}]", error.log);
-  fmt::print(stderr, "{}\n", shown(text));
+  put(stderr, shown(text) + "\n");
 }
 
 void print_excerpt(const Error& error) {
@@ -115,7 +120,7 @@ void print_excerpt(const Error& error) {
   const Diagnosis known = diagnose(text.value_or(""));
   if (known.cause.number == 0) return;
   for (const std::string& line : excerpt(*text, known.cause.number, known.cause.number))
-    fmt::print(stderr, "ckpt: {}\n", shown(line));
+    put(stderr, fmt::format("ckpt: {}\n", shown(line)));
 }
 
 Result TalkingRunner::run(const Command& command) {

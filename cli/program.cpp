@@ -174,7 +174,7 @@ int run_action(Invocation& invocation, const CommandLine& line) {
     require_own_places(globals, name);
     see_through_wrapper(invocation.globals, prober);
     const int status = action(context);
-    if (std::fflush(stdout) != 0)
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
       throw Error(ErrorCode::runtime_failed, "cannot write to standard output: " + errno_text(errno));
     return status;
   }
@@ -230,7 +230,8 @@ int main_with(int argc, char** argv) {
     catch_interrupts();
     invocation.parse(line);
     json = invocation.globals.json;
-    apply_config(invocation.app, invocation.globals);
+    // A guard is told everything; what a file says by now must not keep it.
+    if (invocation.chosen()->get_name() != "__guard") apply_config(invocation.app, invocation.globals);
     return run_action(invocation, line);
   } catch (const CLI::ParseError& error) {
     return help_or_usage(error, invocation, json);

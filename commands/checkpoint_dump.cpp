@@ -3,6 +3,7 @@
 
 #include "commands/criu.h"
 #include "commands/describe.h"
+#include "commands/guarding.h"
 #include "commands/progress.h"
 #include "commands/recovery.h"
 #include "images/compressed_image.h"
@@ -14,7 +15,9 @@
 #include "runtimes/fs.h"
 #include "runtimes/interrupt.h"
 #include "runtimes/json.h"
+#include "runtimes/process_group.h"
 #include "runtimes/procfs.h"
+#include "runtimes/remains.h"
 #include "runtimes/roots.h"
 
 namespace ckpt {
@@ -61,12 +64,28 @@ void Undo::run(Error& error) {
   }
 }
 
-void Dump::prepare(ContainerLock& lock) {
+/// What the guard and the next holder of the lock must know. CRIU freezes a container that ckpt does not
+/// pause.
+void Dump::note(ContainerLock& lock, pid_t group) const {
   lock.note(note_text("checkpoint", {.staging = image_.directory().string(),
                                      .scratch = scratch_.string(),
-                                     .paused = plan_.pause,
+                                     .work = work_dir_.string(),
+                                     .paused = plan_.state.status == "running",
                                      .cuda = plan_.gpu.strategy == CudaStrategy::manual,
+                                     .group = group,
                                      .stops = plan_.stop && !plan_.publish_first}));
+}
+
+/// On a full disk the group is still found by its command line.
+void Dump::note_group(ContainerLock& lock, pid_t group) const {
+  try {
+    note(lock, group);
+  } catch (const Error& error) {
+    context_.out.detail(error.message);
+  }
+}
+
+void Dump::prepare() {
   make_private_dirs(scratch_);
   write_criu_config(scratch_ / "criu.conf", plan_.delivery);
   image_.create();
@@ -109,7 +128,7 @@ std::optional<Error> Dump::thawed() {
 
 void Dump::pause() {
   if (!plan_.pause) return;
-  undo_.add(fmt::format("resume '{}'", plan_.id()), [this] { plan_.driver().resume_if_paused(plan_.id()); });
+  undo_.add(fmt::format("resume '{}'", plan_.id()), [this] { run_again(plan_.driver(), plan_.id()); });
   plan_.driver().pause(plan_.id());
 }
 
@@ -117,11 +136,11 @@ void Dump::pause() {
 /// frozen.
 void Dump::undo_for_criu() {
   if (!plan_.driver().table().uses_criu) return;
+  undo_.add("take CRIU's mounts away", [this] { remove_cgyard(work_dir_); });
   undo_.add("take CRIU's network lock away",
             [this] { unlock_network(context_, plan_.state.pid, plan_.id()); });
   if (!plan_.pause && plan_.state.status == "running")
-    undo_.add(fmt::format("resume '{}'", plan_.id()),
-              [this] { plan_.driver().resume_if_paused(plan_.id()); });
+    undo_.add(fmt::format("resume '{}'", plan_.id()), [this] { run_again(plan_.driver(), plan_.id()); });
 }
 
 void Dump::pre_copy() {
@@ -145,13 +164,14 @@ void Dump::mark_stopping() {
 
 /// A dump that has stopped the container is published whatever signal came, and kept whatever happens: it is
 /// all that is left of it.
-void Dump::dump() {
+void Dump::dump(ContainerLock& lock) {
   throw_if_interrupted();
   {
     const Progress progress(
         context_, "dump", plan_.id(), [this] { return memory_of(plan_); },
         [this] { return bytes_below(image_.runtime_images()); });
-    runtime_ = run_dump(context_, plan_, final_delivery(), scratch_, work_dir_, "checkpoint");
+    runtime_ = run_dump(context_, plan_, final_delivery(), scratch_, work_dir_, "checkpoint",
+                        [&](pid_t group) { note_group(lock, group); });
   }
   const bool goes_on = !plan_.stop || plan_.publish_first;
   if (goes_on) throw_if_interrupted();
@@ -209,14 +229,16 @@ json Dump::take(ContainerLock& lock) {
   const ScopedTree scratch(context_.scratch());
   scratch_ = scratch.path();
   std::optional<Error> left_frozen;
+  note(lock, 0);
+  const Guard guard(guard_argv(context_.globals, plan_.driver().target(), plan_.id()));
   try {
-    prepare(lock);
+    prepare();
     undo_for_criu();
     pre_copy();
     freeze_gpu();
     pause();
     mark_stopping();
-    dump();
+    dump(lock);
     save_layer();
     if (!plan_.stop) {
       resume();
@@ -246,12 +268,13 @@ json Dump::take(ContainerLock& lock) {
 /// The checkpoint is safe; when the container cannot be removed it goes on, and the user is told.
 void Dump::delete_published() {
   try {
+    if (plan_.pause) kill_frozen(plan_.driver(), plan_.state);
     plan_.driver().remove(plan_.id(), true);
   } catch (Error& error) {
     error.message = fmt::format("'{}' is taken, but the container could not be stopped: {}", image_.name(),
                                 error.message);
     undo_.add("thaw its GPU", [this] { thaw_gpu(); });
-    if (plan_.pause) undo_.add("resume it", [this] { plan_.driver().resume(plan_.id()); });
+    if (plan_.pause) undo_.add("resume it", [this] { run_again(plan_.driver(), plan_.id()); });
     undo_.run(error);
     throw error;
   }
@@ -295,10 +318,17 @@ json Dump::result() const {
 }
 
 double run_dump(const Context& context, const CheckpointPlan& plan, const Delivery& delivery,
-                const fs::path& scratch, const fs::path& work_dir, const std::string& what) {
-  const Command command = dump_command(context, plan, delivery, scratch);
+                const fs::path& scratch, const fs::path& work_dir, const std::string& what,
+                const std::function<void(pid_t)>& started) {
+  Command command = dump_command(context, plan, delivery, scratch);
+  pid_t group = 0;
+  command.started = [&](pid_t pid) {
+    group = pid;
+    if (started) started(pid);
+  };
   const Result result = plan.driver().runner().run(command);
   if (result.ok()) return result.seconds;
+  end_group(group);
   const std::string failed = fmt::format("{} of '{}' failed", what, plan.id());
   Error error = plan.cedana ? command_failure("cedana", failed, command, result, last_error("", result.err))
                             : plan.driver().failure(failed, command, result, scratch / "runtime.log");

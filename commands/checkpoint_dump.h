@@ -43,7 +43,9 @@ class Dump {
  private:
   using Clock = std::chrono::steady_clock;
 
-  void prepare(ContainerLock& lock);
+  void note(ContainerLock& lock, pid_t group) const;
+  void note_group(ContainerLock& lock, pid_t group) const;
+  void prepare();
   void undo_for_criu();
   void pre_copy();
   Delivery final_delivery() const;
@@ -52,7 +54,7 @@ class Dump {
   std::optional<Error> thawed();
   void pause();
   void mark_stopping();
-  void dump();
+  void dump(ContainerLock& lock);
   void save_layer();
   void resume();
   void compress();
@@ -73,10 +75,11 @@ class Dump {
   double freeze_gpu_ = 0, frozen_ = 0, runtime_ = 0, publish_ = 0;  ///< seconds
 };
 
-/// One dump of the runtime's, `what` in an error: "checkpoint", "pre-dump 2". Seconds that it took. Throws
-/// what the runtime's failure and the dump.log in `work_dir` tell; the log is kept.
+/// One dump of the runtime's, `what` in an error: "checkpoint", "pre-dump 2". Seconds that it took. `started`
+/// is told its process group. Throws what the runtime's failure and the dump.log in `work_dir` tell; the log
+/// is kept, and nobody of the dump is alive.
 double run_dump(const Context& context, const CheckpointPlan& plan, const Delivery& delivery,
                 const std::filesystem::path& scratch, const std::filesystem::path& work_dir,
-                const std::string& what);
+                const std::string& what, const std::function<void(pid_t)>& started = {});
 
 }  // namespace ckpt

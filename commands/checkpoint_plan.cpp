@@ -10,7 +10,10 @@
 #include "gpu/holders.h"
 #include "runtimes/fs.h"
 #include "runtimes/json.h"
+#include "runtimes/process_group.h"
+#include "runtimes/procfs.h"
 #include "runtimes/spec.h"
+#include "runtimes/stopped.h"
 
 namespace ckpt {
 namespace {
@@ -77,6 +80,22 @@ std::string reason_to_stop_first(const CheckpointPlan& plan) {
   return "";
 }
 
+/// CRIU would wait for them, with the container frozen, for ever.
+Check stopped_processes(const std::string& id, const std::vector<pid_t>& stopped) {
+  Check check{.area = id, .name = "stopped-processes", .status = Check::Status::ok, .found = "none"};
+  if (stopped.empty()) return check;
+  std::vector<std::string> names, pids;
+  for (const pid_t pid : stopped) {
+    names.push_back(process_name(pid));
+    pids.push_back(fmt::format("{}", pid));
+  }
+  check.status = Check::Status::fails;
+  check.found = fmt::format("CRIU cannot freeze what a signal has stopped, in a cgroup of version 1: {}",
+                            fmt::join(names, ", "));
+  check.fix = fmt::format("'kill -CONT {}' lets it go on", fmt::join(pids, " "));
+  return check;
+}
+
 /// --tcp: CRIU dumps the connections in any case, and the restore keeps or closes all of them.
 void choose_connections(CheckpointPlan& plan) {
   if (!plan.opts.tcp) return;
@@ -136,7 +155,10 @@ Case case_of(const CheckpointPlan& plan) {
 }
 
 std::vector<Check> obstacles_of(const CheckpointPlan& plan) {
-  return obstacles(case_of(plan));
+  std::vector<Check> checks = obstacles(case_of(plan));
+  if (plan.driver().table().uses_criu)
+    checks.push_back(stopped_processes(plan.id(), stopped_in_v1(plan.state.pid)));
+  return checks;
 }
 
 void choose_options(CheckpointPlan& plan) {
@@ -224,8 +246,8 @@ Command dump_command(const Context& context, const CheckpointPlan& plan, const D
                                 : plan.driver().logged("checkpoint", delivery.args, scratch / "runtime.log");
   command.timeout = context.timeout_or(seconds(600));
   command.on_interrupt = OnInterrupt::finish;
-  // Not its CRIU: a dump cut off in the middle leaves CRIU's parasite in the tasks.
-  command.stop_with = [](pid_t runtime) { ::kill(runtime, SIGTERM); };
+  command.stop_with = give_up_group;
+  command.grace = kDumpGrace;
   if (!delivery.criu_config.empty()) command.env["CRIU_CONFIG_FILE"] = (scratch / "criu.conf").string();
   if (!plan.gpu.plugin_directory.empty())
     command.env["PATH"] = plan.gpu.plugin_directory + ":" + command.env["PATH"];

@@ -1,8 +1,12 @@
 // ckpt delete [--force] ID: what the runtime and ckpt keep of a container; never its checkpoints or its log.
+#include "commands/guarding.h"
 #include "commands/options.h"
 #include "commands/recovery.h"
 #include "commands/verbs.h"
+#include "runtimes/fs.h"
 #include "runtimes/json.h"
+#include "runtimes/remains.h"
+#include "runtimes/roots.h"
 
 namespace ckpt {
 namespace {
@@ -12,9 +16,9 @@ struct DeleteOptions {
   bool force = false;
 };
 
-void require_deletable(const Driver& driver, const DeleteOptions& o) {
-  const auto state = driver.state(o.id);
-  if (!state || o.force || state->status == "stopped" || state->status == "created") return;
+std::optional<ContainerState> require_deletable(const Driver& driver, const DeleteOptions& o) {
+  auto state = driver.state(o.id);
+  if (!state || o.force || state->status == "stopped" || state->status == "created") return state;
   throw Error(ErrorCode::conflict, fmt::format("container '{}' is {}", o.id, state->status))
       .with_hint(fmt::format("stop it with 'ckpt kill {} KILL', or use --force", o.id));
 }
@@ -42,12 +46,28 @@ int report(const Context& context, const std::string& id, bool deleted) {
   return 0;
 }
 
+/// No runtime knows the container, and its id is taken all the same.
+bool delete_half_made(const Context& context, const std::string& id) {
+  std::vector<std::string> only;
+  if (context.globals.root) only.push_back(absolute_path(*context.globals.root).string());
+  bool any = false;
+  for (const Root& root : known_roots(only)) {
+    if ((!only.empty() && root.path != only.front()) || !half_made(root.path, id)) continue;
+    any = true;
+    if (context.globals.dry_run) continue;
+    remove_half_made(root.path, id);
+    context.out.warn(fmt::format("removed what a killed runtime had left of '{}' in '{}'", id, root.path));
+  }
+  return any;
+}
+
 int delete_container(Context& context, const DeleteOptions& o) {
   std::optional<Found> found;
   try {
     found.emplace(context.find(o.id));
   } catch (const Error& error) {
-    if (o.force && error.code == ErrorCode::not_found) return report(context, o.id, false);
+    if (o.force && error.code == ErrorCode::not_found)
+      return report(context, o.id, delete_half_made(context, o.id));
     throw;
   }
   const Driver& driver = found->driver;
@@ -60,8 +80,11 @@ int delete_container(Context& context, const DeleteOptions& o) {
   ContainerLock lock(context.lock_file(driver.target(), o.id), "delete", std::chrono::milliseconds(0));
   if (found->held) {
     recover_or_remove(context, driver, o, lock);
-    require_deletable(driver, o);
+    const auto state = require_deletable(driver, o);
+    if (state && state->status == "paused") kill_frozen(driver, *state);
     driver.remove(o.id, true);
+  } else if (driver.table().shares_host_kernel) {
+    remove_half_made(driver.target().root, o.id);
   }
   if (found->record) {
     wait_for_monitor(*found->record, 10'000);

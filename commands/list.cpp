@@ -4,6 +4,7 @@
 #include <future>
 
 #include "commands/engine_names.h"
+#include "commands/guarding.h"
 #include "commands/options.h"
 #include "commands/verbs.h"
 #include "images/store.h"
@@ -26,6 +27,7 @@ struct Row {
   pid_t pid = 0;
   std::optional<std::vector<std::string>> gpu = {};  ///< nullopt: not a container of ckpt's, not known
   std::optional<Engine> engine = {};                 ///< nullopt: ckpt's, or a person's
+  bool left_paused = false;                          ///< by a ckpt that died
 };
 
 struct Answer {
@@ -96,7 +98,9 @@ Row row_of(const Context& context, const Answer& answer, const ContainerState& s
           .created = state.created,
           .last_checkpoint = last_checkpoint(context, state.id),
           .pid = state.pid,
-          .engine = engine_of(state.bundle)};
+          .engine = engine_of(state.bundle),
+          .left_paused = left_paused(context, {.kind = answer.kind, .path = {}, .root = answer.root.path},
+                                     state.id, state.status)};
   for (const Record& record : records)
     if (record.id == state.id && record.target.kind == answer.kind &&
         record.target.root == answer.root.path) {
@@ -144,6 +148,7 @@ json to_json(const Row& row) {
                    {"gpu", row.gpu ? json(*row.gpu) : json()},
                    {"last_checkpoint", text(row.last_checkpoint)}};
   if (row.engine) document["engine"] = to_json(*row.engine);
+  if (row.left_paused) document["left_paused"] = true;
   return document;
 }
 
@@ -200,6 +205,8 @@ int list_containers(Context& context, const ListOptions& o) {
   if (o.all) add_checkpointed(context, records, rows);
   std::sort(rows.begin(), rows.end(),
             [](const Row& a, const Row& b) { return std::tie(a.id, a.root) < std::tie(b.id, b.root); });
+  for (const Row& row : rows)
+    if (row.left_paused) context.out.warn(left_paused_text(row.id));
   show(context, rows);
   note_foreign(context);
   return 0;

@@ -4,7 +4,10 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "commands/gpu.h"
+#include "commands/guarding.h"
 #include "images/compressed_image.h"
 #include "images/manifest.h"
 #include "runtimes/fs.h"
@@ -12,6 +15,9 @@
 #include "runtimes/json.h"
 #include "runtimes/network_lock.h"
 #include "runtimes/orphans.h"
+#include "runtimes/process_group.h"
+#include "runtimes/procfs.h"
+#include "runtimes/remains.h"
 
 namespace ckpt {
 
@@ -24,8 +30,10 @@ std::string note_text(const std::string& verb, const CheckpointNote& note) {
                     {"staging", note.staging},
                     {"scratch", note.scratch},
                     {"unpacked", note.unpacked},
+                    {"work", note.work},
                     {"paused", note.paused},
                     {"cuda", note.cuda},
+                    {"group", note.group},
                     {"stops", note.stops}});
 }
 
@@ -60,7 +68,7 @@ void undo_dead(const Context& context, const Driver& driver, const std::string& 
                const std::string& left_behind) {
   const json note = parse_json(left_behind);
   if (!note.is_object()) return;
-  if (note.value("paused", false) && driver.resume_if_paused(id))
+  if (note.value("paused", false) && run_again(driver, id))
     context.out.warn(
         fmt::format("container '{}' had been left paused by a ckpt that was killed; it runs again", id));
   if (note.value("verb", "") == "checkpoint" && driver.table().uses_criu)
@@ -69,6 +77,7 @@ void undo_dead(const Context& context, const Driver& driver, const std::string& 
   clear_record(context, driver, id);
   const fs::path scratch = note.value("scratch", "");
   if (scratch.parent_path() == fs::path(context.globals.state_dir) / "tmp") remove_tree(scratch);
+  if (const fs::path work = note.value("work", ""); !work.empty()) remove_cgyard(work);
   const fs::path unpacked = note.value("unpacked", "");
   if (is_unpacking_place(unpacked)) remove_tree(unpacked);
   const fs::path staging = note.value("staging", "");
@@ -83,6 +92,35 @@ void undo_dead(const Context& context, const Driver& driver, const std::string& 
     remove_tree(staging);
     context.out.warn(
         fmt::format("removed '{}', an unfinished checkpoint of a ckpt that was killed", staging.string()));
+  }
+}
+
+/// Whether it is what a note calls a dump's: its number may be another's by now.
+bool is_dump(pid_t group) {
+  const std::vector<pid_t> members = group_members(group);
+  return std::any_of(members.begin(), members.end(), [](pid_t pid) {
+    const std::string name = process_stat(pid).value_or(ProcessStat{}).comm;
+    return name == "criu" || name == "runc" || name == "crun" || name == "runsc";
+  });
+}
+
+/// A dump that nobody waits for any more keeps the container frozen. The other verbs of a checkpoint are soon
+/// over.
+void end_dump(const Context& context, const Driver& driver, const std::string& id, const json& note) {
+  if (!note.is_object() || note.value("verb", "") != "checkpoint") return;
+  const Target& target = driver.target();
+  const std::string directory = context.records.directory(target.kind, target.root, id).string();
+  const auto record = context.records.load(target.kind, target.root, id);
+  if (const pid_t group = note.value("group", 0); group > 1 && is_dump(group)) end_group(group);
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(1);
+  while (const auto orphan = orphan_at_work(target, id, directory, record)) {
+    const Argv words = zero_terminated(*orphan, "cmdline");
+    const bool dumps = std::find(words.begin(), words.end(), "checkpoint") != words.end();
+    if (!dumps && std::chrono::steady_clock::now() < until) {
+      ::poll(nullptr, 0, 10);
+      continue;
+    }
+    if (::getpgid(*orphan) != *orphan || !end_group(*orphan)) return;
   }
 }
 
@@ -114,6 +152,11 @@ void wait_for_orphans(const Context& context, const Driver& driver, const std::s
 
 void recover(const Context& context, const Driver& driver, const std::string& id, ContainerLock& lock,
              std::chrono::milliseconds limit) {
+  try {
+    end_dump(context, driver, id, parse_json(lock.left_behind()));
+  } catch (const json::exception&) {
+    // A note of no ckpt: nothing is known of it.
+  }
   wait_for_orphans(context, driver, id, lock, limit);
   try {
     undo_dead(context, driver, id, lock.left_behind());

@@ -12,14 +12,17 @@ struct CheckpointNote {
   std::string staging;        ///< directory of an unpublished image; empty: none
   std::string scratch;        ///< directory of small files of that ckpt's
   std::string unpacked = {};  ///< directory of an image unpacked for a restore
-  bool paused = false;        ///< ckpt paused the container
+  std::string work = {};      ///< directory of CRIU's logs
+  bool paused = false;        ///< it ran, and is to run again should it be found paused
   bool cuda = false;          ///< ckpt froze its CUDA processes
+  int group = 0;              ///< process group of the runtime's dump, with its CRIU; 0: none yet
   bool stops = false;         ///< the dump itself stops the container: its image may be all that is left
 };
 std::string note_text(const std::string& verb, const CheckpointNote& note);
 
-/// Lets end what a dead holder of the lock had begun: the runtime's command goes on without it, and the
-/// monitor of a detached container. Throws Error(busy) when that takes longer than --timeout, else `limit`.
+/// Ends the dump that a dead holder of the lock had begun. Lets end what else goes on without it: a runtime's
+/// restore, and the monitor of a detached container. Throws Error(busy) when that takes longer than
+/// --timeout, else `limit`.
 void wait_for_orphans(const Context& context, const Driver& driver, const std::string& id,
                       ContainerLock& lock, std::chrono::milliseconds limit = std::chrono::minutes(10));
 

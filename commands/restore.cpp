@@ -4,6 +4,7 @@
 
 #include "commands/criu.h"
 #include "commands/engine_restore.h"
+#include "commands/guarding.h"
 #include "commands/options.h"
 #include "commands/privileges.h"
 #include "commands/progress.h"
@@ -73,6 +74,7 @@ void free_the_id(const Context& context, const RestorePlan& plan, bool replace) 
                 fmt::format("container '{}' exists already and is {}", id, state->status))
         .with_runtime(std::string(plan.driver.table().name))
         .with_hint("--replace removes it first; another id restores beside it");
+  if (state->status == "paused") kill_frozen(plan.driver, *state);
   remove_by_force(context, plan.driver, id);
 }
 
@@ -237,11 +239,13 @@ int restore_near(const Context& context, const RestoreOptions& o) {
   recover(context, plan.driver, id, *lock);
   const bool replace = o.replace.value_or(false);
   if (plan.unpacked.empty() || !replace) free_the_id(context, plan, replace);
-  if (plan.gpu.strategy == "manual" || !plan.unpacked.empty())
-    lock->note(note_text("restore", {.staging = {},
-                                     .scratch = {},
-                                     .unpacked = plan.unpacked.string(),
-                                     .cuda = plan.gpu.strategy == "manual"}));
+  lock->note(note_text("restore", {.staging = {},
+                                   .scratch = {},
+                                   .unpacked = plan.unpacked.string(),
+                                   .work = plan.work_dir.string(),
+                                   .cuda = plan.gpu.strategy == "manual"}));
+  std::optional<Guard> guard;
+  if (plan.gpu.strategy == "manual") guard.emplace(guard_argv(context.globals, plan.driver.target(), id));
   auto unpacked = unpack(context, plan);
   if (!plan.unpacked.empty() && replace) free_the_id(context, plan, replace);
   try {
@@ -253,6 +257,7 @@ int restore_near(const Context& context, const RestoreOptions& o) {
                               if (from_elsewhere(plan.image)) verify(context, plan, o);
                               name_attached(plan);
                               bring_gpu_back(context, plan);
+                              guard.reset();
                               if (o.probe) probe_restored(plan, *o.probe, o.probe_timeout);
                             });
     return restore_detached(context, o, plan, begin, std::move(unpacked));

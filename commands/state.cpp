@@ -1,4 +1,5 @@
 // ckpt state ID: one container as JSON, the OCI state with what ckpt knows besides.
+#include "commands/guarding.h"
 #include "commands/verbs.h"
 #include "runtimes/json.h"
 
@@ -21,6 +22,10 @@ int show_state(Context& context, const std::string& id) {
               {"root", found.driver.target().root}};
   if (exit && exit->status && exit->checkpointed_to.empty()) out["exit_status"] = *exit->status;
   if (exit && !exit->checkpointed_to.empty()) out["checkpoint"] = exit->checkpointed_to;
+  if (state && left_paused(context, found.driver.target(), id, state->status)) {
+    out["left_paused"] = true;
+    context.out.warn(left_paused_text(id));
+  }
   context.out.document(out);
   return 0;
 }

@@ -24,5 +24,6 @@ Action declare_gpu_detect(CLI::App& app);
 Action declare_explain(CLI::App& app);
 Action declare_doctor(CLI::App& app);
 Action declare_candidates(CLI::App& app);
+Action declare_guard(CLI::App& app);
 
 }  // namespace ckpt

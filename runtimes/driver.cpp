@@ -10,6 +10,7 @@
 #include "runtimes/json.h"
 #include "runtimes/procfs.h"
 #include "runtimes/program.h"
+#include "runtimes/remains.h"
 #include "runtimes/roots.h"
 
 namespace ckpt {
@@ -187,6 +188,7 @@ void Driver::remove(const std::string& id, bool force) const {
   // runsc would take an id that it does not have for an abbreviation of another.
   if (!table().shares_host_kernel && !holds(target_, id)) return;
   do_verb("delete", force ? Argv{"--force", id} : Argv{id});
+  if (force && table().shares_host_kernel) remove_half_made(target_.root, id);
 }
 
 Result Driver::do_verb(const std::string& verb, const Argv& args) const {

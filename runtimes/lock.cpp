@@ -10,6 +10,7 @@
 #include "runtimes/error.h"
 #include "runtimes/interrupt.h"
 #include "runtimes/json.h"
+#include "runtimes/procfs.h"
 
 namespace ckpt {
 namespace {
@@ -27,18 +28,28 @@ std::string holder_of(const std::string& text) {
   }
 }
 
+constexpr std::chrono::milliseconds kPuttingRight{20'000};
+
+bool names_dead(const std::string& text) {
+  const json note = parse_json(text);
+  const json pid = note.is_object() ? note.value("pid", json()) : json();
+  return pid.is_number_integer() && !alive(pid.get<pid_t>());
+}
+
 }  // namespace
 
 ContainerLock::ContainerLock(fs::path file, const std::string& verb, std::chrono::milliseconds patience)
     : file_(std::move(file)) {
   make_private_dirs(file_.parent_path());
-  const auto until = std::chrono::steady_clock::now() + patience;
+  const auto begin = std::chrono::steady_clock::now();
   while (!try_take()) {
     throw_if_interrupted();
+    const std::string note = read_file(file_).value_or("");
+    // Whom the note names is dead: who holds it is putting right what that one left.
+    const auto until = begin + (names_dead(note) ? std::max(patience, kPuttingRight) : patience);
     if (std::chrono::steady_clock::now() >= until) {
       const std::string id = file_.stem().string();
-      throw Error(ErrorCode::busy,
-                  fmt::format("container '{}' is busy with {}", id, holder_of(read_file(file_).value_or(""))))
+      throw Error(ErrorCode::busy, fmt::format("container '{}' is busy with {}", id, holder_of(note)))
           .with_hint("try again when it has ended, or wait for it with --if-busy wait");
     }
     ::poll(nullptr, 0, 20);
@@ -72,9 +83,15 @@ bool ContainerLock::try_take() {
   return true;
 }
 
+/// By one call, so that a death in between leaves the old note or the new one, never none. What the old one
+/// had more is filled with blanks.
 void ContainerLock::note(const std::string& json_text) {
-  if (::ftruncate(fd_.get(), 0) != 0 || ::lseek(fd_.get(), 0, SEEK_SET) != 0 ||
-      !write_all(fd_.get(), json_text))
+  struct stat now = {};
+  std::string text = json_text;
+  if (::fstat(fd_.get(), &now) == 0) text.resize(std::max<std::size_t>(text.size(), now.st_size), ' ');
+  const ssize_t written = ::pwrite(fd_.get(), text.data(), text.size(), 0);
+  if (written >= 0 && static_cast<std::size_t>(written) < text.size()) errno = ENOSPC;
+  if (written != static_cast<ssize_t>(text.size()))
     throw Error(ErrorCode::runtime_failed,
                 fmt::format("cannot write '{}': {}", file_.string(), errno_text(errno)));
 }

@@ -14,6 +14,7 @@
 #include "runtimes/error.h"
 #include "runtimes/fs.h"
 #include "runtimes/interrupt.h"
+#include "runtimes/process_group.h"
 
 namespace ckpt {
 namespace {
@@ -21,6 +22,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 constexpr milliseconds kWatchEvery{100};
+/// How long OnInterrupt::finish lets a child go on.
+constexpr milliseconds kFinishWithin{5000};
 
 template <class... F>
 struct Overloaded : F... {
@@ -179,6 +182,8 @@ class Child {
     deadline_ = command_.timeout ? begin + *command_.timeout : Clock::time_point::max();
     while (!ended_) step();
     result_.outcome = wait_for(pid_);
+    // Whoever it had started itself, as a runtime does CRIU, may still be at work.
+    if (stopping_ || std::holds_alternative<Killed>(result_.outcome)) end_group(pid_);
     if (out_fd_) drain(out_fd_.get(), out_);
     if (err_fd_) drain(err_fd_.get(), err_);
     result_.truncated = out_.truncated() || err_.truncated();
@@ -240,9 +245,10 @@ class Child {
     if (const auto signal = interrupted(); signal && !result_.interrupted) {
       result_.interrupted = signal;
       told_ = true;
+      finish_by_ = Clock::now() + kFinishWithin;
       if (command_.on_interrupt == OnInterrupt::terminate) stop();
     }
-    if (told_ && !stopping_ && interrupt_count() > 1) stop();
+    if (told_ && !stopping_ && (interrupt_count() > 1 || Clock::now() >= finish_by_)) stop();
     if (!stopping_ && command_.watch) {
       if (auto reason = command_.watch()) {
         result_.stopped_because = std::move(reason);
@@ -273,7 +279,7 @@ class Child {
   Result result_;
   pid_t pid_ = -1;
   Fd pidfd_, out_fd_, err_fd_;
-  Clock::time_point deadline_;
+  Clock::time_point deadline_, finish_by_ = Clock::time_point::max();
   bool ended_ = false, stopping_ = false, told_ = false;
 };
 

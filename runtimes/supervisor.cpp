@@ -17,6 +17,7 @@
 #include "runtimes/json.h"
 #include "runtimes/network_lock.h"
 #include "runtimes/procfs.h"
+#include "runtimes/remains.h"
 #include "runtimes/roots.h"
 #include "runtimes/spec.h"
 #include "runtimes/terminal.h"
@@ -295,6 +296,7 @@ void Supervisor::undo() {
   if (launch_.is_restore) {
     end_strays();
     unlock_network();
+    if (!launch_.criu_log.empty()) remove_cgyard(fs::path(launch_.criu_log).parent_path());
     remove_empty_cgroups(records_.directory(record_) / "bundle", record_.id);
   }
   reap_others();
@@ -338,6 +340,7 @@ void Supervisor::remove_remains() {
     return std::nullopt;
   };
   driver_.runner().run(command);
+  if (driver_.table().shares_host_kernel) remove_half_made(target.root, record_.id);
 }
 
 pid_t Supervisor::read_pid() const {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# ckpt killed with SIGKILL at each step, and what the next one does about it; two ckpts at once.
+# ckpt killed with SIGKILL at each step, and what its guard does about it, or else the next one; two ckpts at once.
 # shellcheck disable=SC2154  # bats sets stderr
 
 load helpers
@@ -21,52 +21,113 @@ crash() {
   await fake_gone "$verb"
   behave
 }
+# crash_at_gate VERB WHEN ARGS...: the same, and what was done before to the runtime stays.
+crash_at_gate() {
+  local verb=$1 when=$2
+  shift 2
+  do_at "$verb" "$when" gate
+  start "$@"
+  await at_gate "$verb"
+  kill -KILL "$BACKGROUND"
+  finish
+  ends 137
+  await fake_gone "$verb"
+}
+resumes_tried() { [ "$(grep -c resume "$FAKE_RECORD")" -gt 1 ] && ! pgrep -x thaw-guard >/dev/null; }
 staged() { find "$STORE/checkpoints" -mindepth 2 -maxdepth 2 -name '.*'; }
 
-@test "checkpoint killed at any step: the next one resumes the container, removes what was staged, and says so" {
+put_right() { is_now c running && [ -z "$(staged)" ] && [ -z "$(find "$CKPT_STATE_DIR" -name c.lock)" ]; }
+
+@test "checkpoint killed at any step: the container runs again, and what was staged is gone, with no further command" {
   local step
   run_container c
-  for step in "pause after" "checkpoint before" "checkpoint after"; do
+  for step in "pause before" "pause after" "checkpoint before" "checkpoint after" "resume before"; do
     # shellcheck disable=SC2086  # two words
-    crash $step checkpoint c
-    is_now c paused
-    same 1 "$(staged | wc -l)"
-    go checkpoint --leave-running c
-    ends 0
-    holds "$stderr" "ckpt: warning: container 'c' had been left paused by a ckpt that was killed; it runs again"
-    holds "$stderr" "an unfinished checkpoint of a ckpt that was killed"
-    same 2 "$(wc -l <<<"$stderr")"
-    is_now c running
+    crash $step checkpoint --leave-running c
+    await put_right
     nothing_left
   done
-  same 3 "$(find "$STORE" -name ckpt.json | wc -l)"
+  same "" "$(find "$STORE" -name ckpt.json)"
+  go checkpoint --leave-running c
+  ends 0
+  same "" "$stderr"
 }
-@test "the runtime goes on without the ckpt that was killed: the next one waits for it, at most --timeout" {
+@test "the runtime that goes on without the ckpt that was killed is ended" {
   run_container c
   do_at checkpoint before gate
-  start checkpoint c
+  start checkpoint --leave-running c
   await at_gate checkpoint
   kill -KILL "$BACKGROUND"
   finish
   ends 137
-  refuses 8 busy "container 'c' is busy with process $(cat "$FAKE_DIR/at/checkpoint"), which a ckpt that was killed" \
-    "try again" -- --timeout 200ms checkpoint c
-  start --timeout 60s checkpoint --leave-running c
-  open_gate checkpoint
-  finish
-  ends 0
-  is_now c running
-  nothing_left
+  await fake_gone checkpoint
+  await put_right
 }
-@test "checkpoint killed before its pause took effect" {
+@test "the next one waits for who puts right what a dead one left" {
   run_container c
-  crash pause before checkpoint c
+  do_at checkpoint before gate
+  start checkpoint --leave-running c
+  await at_gate checkpoint
+  kill -KILL "$BACKGROUND"
+  finish
+  behave
   go checkpoint --leave-running c
   ends 0
   is_now c running
+  await put_right
   nothing_left
 }
-@test "checkpoint killed behind its publication: nothing of the image is lost" {
+@test "ckpt and its guard killed: list and state say that the container was left paused, the next one resumes it" {
+  run_container c
+  do_at checkpoint before gate
+  start checkpoint c
+  await at_gate checkpoint
+  kill -KILL "$(guard)" "$BACKGROUND"
+  finish
+  ends 137
+  kill -KILL "$(cat "$FAKE_DIR/at/checkpoint")"
+  behave
+  go state c
+  ends 0
+  same paused,true "$(jq -r '[.status, .left_paused] | map(tostring) | join(",")' <<<"$output")"
+  holds "$stderr" "'c' was left paused by a ckpt that died"
+  go --json list
+  same true "$(jq '.[0].left_paused' <<<"$output")"
+  go checkpoint --leave-running c
+  ends 0
+  holds "$stderr" "ckpt: warning: container 'c' had been left paused by a ckpt that was killed; it runs again"
+  holds "$stderr" "an unfinished checkpoint of a ckpt that was killed"
+  same 2 "$(wc -l <<<"$stderr")"
+  go state c
+  same null "$(jq .left_paused <<<"$output")"
+  nothing_left
+}
+guard() { pgrep -P "$BACKGROUND" -x thaw-guard; }
+@test "a unit's ExecStopPost does it as well, and nothing where there is nothing to do" {
+  run_container c
+  do_at checkpoint before gate
+  start checkpoint c
+  await at_gate checkpoint
+  kill -KILL "$(guard)" "$BACKGROUND"
+  finish
+  behave
+  go -q __guard c
+  ends 0
+  put_right
+  go -q __guard c
+  ends 0
+  nothing_left
+}
+@test "no guard is left when a checkpoint ends, well or not" {
+  run_container c
+  go checkpoint --leave-running c
+  ends 0
+  do_at checkpoint before fail "no room"
+  go checkpoint --leave-running c
+  ends 1
+  same "" "$(pgrep -x thaw-guard --env CKPT_STATE_DIR="$CKPT_STATE_DIR" || true)"
+}
+@test "checkpoint killed behind its publication: nothing of the image is lost, and the container runs" {
   run_container c
   do_at delete before hang
   start checkpoint c
@@ -74,7 +135,7 @@ staged() { find "$STORE/checkpoints" -mindepth 2 -maxdepth 2 -name '.*'; }
   kill -KILL "$BACKGROUND" "$(cat "$FAKE_DIR/at/delete")"
   finish
   behave
-  is_now c paused
+  await put_right
   same 1 "$(find "$STORE" -name ckpt.json | wc -l)"
   go checkpoint --leave-running c
   ends 0
@@ -103,8 +164,9 @@ staged() { find "$STORE/checkpoints" -mindepth 2 -maxdepth 2 -name '.*'; }
 }
 @test "the resume after a crash fails: it is told, and the next one tries again" {
   run_container c
-  crash checkpoint before checkpoint c
   do_at resume before fail "thaw is broken"
+  crash_at_gate checkpoint before checkpoint c
+  await resumes_tried
   go checkpoint --leave-running c
   ends 1
   says "resume of 'c' failed" "thaw is broken"
@@ -119,8 +181,9 @@ staged() { find "$STORE/checkpoints" -mindepth 2 -maxdepth 2 -name '.*'; }
   local lock note
   run_container c
   crash checkpoint before checkpoint c
-  lock=$(find "$CKPT_STATE_DIR/locks" -name c.lock)
-  for note in rubbish "[]" "{}"; do
+  await put_right
+  lock=$(find "$CKPT_STATE_DIR/locks" -mindepth 1 -type d)/c.lock
+  for note in rubbish "[]" "{}" '{"verb":7}' '{"verb":"checkpoint","group":"x"}' '{"verb":"checkpoint","group":1}'; do
     echo "$note" >"$lock"
     go checkpoint --leave-running c
     ends 0
@@ -129,7 +192,7 @@ staged() { find "$STORE/checkpoints" -mindepth 2 -maxdepth 2 -name '.*'; }
 @test "checkpoint by a dump that stops the container, killed: what it dumped is all that is left, and stays" {
   run_container c
   take_checkpoint c
-  crash checkpoint before checkpoint --link-remap c
+  crash checkpoint after checkpoint --link-remap c
   go checkpoint c
   ends 4
   says "container 'c'"

@@ -316,7 +316,7 @@ unit() { sed -n "s/^$2=//p" "$PACKAGING/systemd/ckpt-checkpoint@.$1"; }
   command -v systemd-analyze >/dev/null || skip "no systemd-analyze"
   mkdir "$T/units"
   cp "$PACKAGING/systemd/"* "$T/units"
-  sed -i "s|^ExecStart=ckpt |ExecStart=$CKPT |" "$T/units/ckpt-checkpoint@.service"
+  sed -i "s|^ExecStart=ckpt |ExecStart=$CKPT |; s|^ExecStopPost=-ckpt |ExecStopPost=-$CKPT |" "$T/units/ckpt-checkpoint@.service"
   grep -q "^ExecStart=$CKPT " "$T/units/ckpt-checkpoint@.service"
   run systemd-analyze --man=no verify "$T/units/ckpt-checkpoint@.service" "$T/units/ckpt-checkpoint@.timer"
   same "" "$(grep -F ckpt <<<"$output")"

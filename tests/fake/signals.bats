@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# SIGINT and SIGTERM at each step: 130 or 143, and everything as it was before.
+# SIGINT, SIGTERM and their like at each step: 128 and their number, and everything as it was before.
 # shellcheck disable=SC2154  # bats sets stderr
 
 load helpers
@@ -29,6 +29,8 @@ interrupted_by() {
   case $1 in
     INT) ends 130 ;;
     TERM) ends 143 ;;
+    HUP) ends 129 ;;
+    QUIT) ends 131 ;;
   esac
   says "interrupted by SIG$1"
   same "ckpt: interrupted by SIG$1" "$stderr"
@@ -74,6 +76,47 @@ no_container() {
       unharmed
     done
   done
+}
+@test "checkpoint: the terminal goes away, and Ctrl-backslash" {
+  local signal
+  run_container c
+  for signal in HUP QUIT; do
+    interrupt "$signal" checkpoint after gate checkpoint c
+    interrupted_by "$signal"
+    unharmed
+  done
+}
+@test "checkpoint: SIGHUP below nohup is ignored" {
+  run_container c
+  do_at checkpoint after gate
+  trap '' HUP
+  start checkpoint --leave-running c
+  trap - HUP
+  await at_gate checkpoint
+  kill -HUP "$BACKGROUND"
+  open_gate checkpoint
+  finish
+  ends 0
+}
+@test "checkpoint: a file size limit is an error, not an end" {
+  run_container c
+  run --separate-stderr bash -c 'ulimit -f 0; exec "$@"' _ "$CKPT" checkpoint --leave-running c
+  ends 1
+  is_now c running
+  no_image
+}
+@test "checkpoint: one signal, and a dump that does not end" {
+  local begin=$SECONDS
+  run_container c
+  do_at checkpoint before hang
+  start checkpoint c
+  await at_gate checkpoint
+  kill -TERM "$BACKGROUND"
+  finish
+  interrupted_by TERM
+  ((SECONDS - begin <= 10))
+  behave
+  unharmed
 }
 @test "checkpoint: gVisor's" {
   runtime=runsc run_container c

@@ -96,8 +96,15 @@ debris() {
   [[ $(cut -d ' ' -f 5 /proc/self/mountinfo | grep -cF "$STORE/") -eq $layers ]] || grep -F "$STORE/" /proc/self/mountinfo
 }
 
+# Whatever happened, and with no further command.
+runs_or_is_gone() {
+  local from
+  from=$(count)
+  await "[[ ! -e \$ROOT/\$ID ]] || ((\$(count) > $from))" 5
+}
+
 leave_and_again() {
-  stepped "$1" "$2" checkpoint --leave-running "$ID" || return
+  stepped "$1" "$2" checkpoint --leave-running "$ID" && runs_or_is_gone || return
   ckpt checkpoint --leave-running "$ID" >/dev/null || return
   nothing_is_left && counts_on 0
 }
@@ -113,7 +120,7 @@ leave_and_again() {
 # It runs, or its newest checkpoint is where it ended.
 stop_and_go_on() {
   local from next=0
-  stepped "$1" "$2" checkpoint "$ID" || return
+  stepped "$1" "$2" checkpoint "$ID" && runs_or_is_gone || return
   ckpt checkpoint --leave-running "$ID" >/dev/null 2>"$T/next.err" || next=$?
   if [[ $next -eq 4 ]]; then
     from=$(count)

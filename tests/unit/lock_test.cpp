@@ -151,3 +151,29 @@ TEST_CASE("lock: a link in its place is not followed") {
         ErrorCode::runtime_failed);
   CHECK(read_file(victim) == "untouched");
 }
+
+TEST_CASE("lock: a note is replaced by one call, longer or shorter") {
+  const TempDir dir;
+  const fs::path file = dir / "c1.lock";
+  ContainerLock lock(file, "checkpoint", milliseconds(0));
+  lock.note(R"({"verb":"checkpoint","staging":"/a/long/name/of/a/directory"})");
+  lock.note(R"({"verb":"v"})");
+  const std::string text = read_file(file).value_or("");
+  CHECK(text.starts_with(R"({"verb":"v"} )"));
+  CHECK(text.find_first_not_of(' ', 12) == std::string::npos);
+}
+
+TEST_CASE("lock: who puts right what a dead one left is waited for") {
+  const TempDir dir;
+  const fs::path file = dir / "c1.lock";
+  const pid_t dead = fork_with([] { return 0; });
+  wait_status(dead);
+  const pid_t pid = holder(file, "guard", fmt::format(R"({{"verb":"checkpoint","pid":{}}})", dead));
+  std::thread ends([&] {
+    std::this_thread::sleep_for(milliseconds(200));
+    end(pid);
+  });
+  const ContainerLock lock(file, "checkpoint", milliseconds(0));
+  ends.join();
+  CHECK(contains(lock.left_behind(), std::to_string(dead)));
+}
