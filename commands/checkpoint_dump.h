@@ -54,6 +54,7 @@ class Dump {
   void mark_stopping();
   void dump();
   void save_layer();
+  void judge();
   void resume();
   void compress();
   void publish();

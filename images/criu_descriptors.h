@@ -28,6 +28,8 @@ struct ImageMount {
   int id = 0, parent = 0;
   std::string type, source, root, mountpoint, options;
   std::string external;  ///< the name by which it is given again at restore; empty: it is in the image
+  int shared = 0;        ///< its peer group; 0: none
+  bool deleted = false;  ///< what is mounted has no name any more
 };
 
 /// Of one process, by number. Throws Error(image_invalid) as criu_decode.h says.
