@@ -48,7 +48,7 @@ struct CheckpointOptions {
   std::optional<std::string> metrics_file;
   std::optional<std::string> push;
   FarOptions far;
-  bool check = false, explain_flags = false;
+  bool check = false, explain_flags = false, force = false;
 };
 
 CLI::Validator pre_copy_rounds() {
@@ -67,7 +67,7 @@ std::chrono::milliseconds patience(const Context& context, const CheckpointOptio
 /// One try, with an image of its own; for a dry run the commands.
 json attempt(const Context& context, const CheckpointOptions& o, const Found& found, const std::string& id,
              ContainerLock* lock) {
-  CheckpointPlan plan = plan_checkpoint(context, o.opts, o.cuda, found, id);
+  CheckpointPlan plan = plan_checkpoint(context, o.opts, o.cuda, found, id, o.force);
   StagedImage image = o.image_path ? StagedImage::at(absolute_path(*o.image_path))
                                    : StagedImage::in_store(context.globals.store, id);
   const fs::path work_dir = o.work_path ? absolute_path(*o.work_path) : image.directory();
@@ -206,7 +206,7 @@ int checkpoint_all(Context& context, const CheckpointOptions& o) {
   check(o);
   if (o.check) {
     const fs::path place = o.image_path ? absolute_path(*o.image_path) : fs::path(context.globals.store);
-    check_containers(context, {o.opts, o.cuda, !o.pre_copy.empty(), o.explain_flags, place}, o.ids);
+    check_containers(context, {o.opts, o.cuda, !o.pre_copy.empty(), o.explain_flags, o.force, place}, o.ids);
     return 0;
   }
   wait_splay(context, o);
@@ -307,6 +307,7 @@ Action declare_checkpoint(CLI::App& app) {
   app.add_option("--metrics-file", o->metrics_file, "write metrics there, for Prometheus' node exporter")
       ->type_name("FILE");
   app.add_flag("--check", o->check, "say all that would fail, and change nothing");
+  app.add_flag("--force", o->force, "take it although it could not be saved, or restored on this host");
   app.add_flag("--explain-flags", o->explain_flags, "say what ckpt chose by itself, and why");
   for (const char* name : {"--engine", "--tcp", "--tcp-established", "--skip-in-flight", "--link-remap",
                            "--file-locks", "--ext-unix-sk", "--shell-job", "--manage-cgroups-mode"})

@@ -5,6 +5,7 @@
 
 #include "commands/checks.h"
 #include "commands/engine_names.h"
+#include "commands/judgement.h"
 #include "commands/pre_copy.h"
 #include "images/retention.h"
 #include "runtimes/fs.h"
@@ -30,6 +31,7 @@ class Checker {
   Checked run() {
     add(obstacles_of(plan_));
     look_closer_at_it();
+    judge();
     choose_options(plan_);
     if (request_.opts.engine)
       step(
@@ -56,10 +58,21 @@ class Checker {
   void look_closer_at_it() {
     const bool visible = plan_.driver().table().shares_host_kernel;
     const CloserFindings found = visible ? look_closer(plan_.state.pid) : CloserFindings{};
-    if (visible) add(closer_obstacles(case_of(plan_), found));
+    if (visible) add(closer_obstacles_of(plan_, found));
     const std::uint64_t memory = visible ? found.memory : dumped_memory({plan_.state.pid});
     checked_.checks.push_back(
         room_for(plan_.id(), memory, space_of(request_.place).free, request_.place.string()));
+  }
+
+  /// What could not come back; of a container that goes on it is a warning.
+  void judge() {
+    const bool refused = !plan_.force && plan_.stop;
+    for (const CheckedItem& item : judge_running(plan_)) {
+      const bool fails = refused && item.verdict == CheckedItem::Verdict::fails;
+      if (fails && failing(checked_.checks).empty()) checked_.code = ErrorCode::host_incompatible;
+      checked_.checks.push_back({plan_.id(), item.item, fails ? Check::Status::fails : Check::Status::warning,
+                                 item.reason, item.hint, ""});
+    }
   }
 
   /// One that throws is a check that fails.
@@ -139,7 +152,9 @@ void check_containers(const Context& context, const CheckRequest& request,
   std::vector<Checked> all;
   for (const std::string& name : ids) {
     const std::string id = id_of(context, name);
-    all.push_back(Checker(context, request, begin_plan(request.opts, context.find(id), id)).run());
+    CheckpointPlan plan = begin_plan(request.opts, context.find(id), id);
+    plan.force = request.force;
+    all.push_back(Checker(context, request, std::move(plan)).run());
   }
   json document = json::array();
   for (const Checked& one : all) document.push_back(to_json(one, request.explain_flags));

@@ -13,6 +13,7 @@ struct CheckRequest {
   const CudaOptions& cuda;
   bool pre_copy = false;
   bool explain_flags = false;
+  bool force = false;
   std::filesystem::path place;  ///< where the image would go
 };
 

@@ -4,6 +4,7 @@
 #include "commands/criu.h"
 #include "commands/describe.h"
 #include "commands/guarding.h"
+#include "commands/judgement.h"
 #include "commands/progress.h"
 #include "commands/recovery.h"
 #include "images/compressed_image.h"
@@ -186,6 +187,12 @@ void Dump::save_layer() {
   if (!plan_.layer.empty()) pack_layer({plan_.layer}, image_.directory());
 }
 
+/// What could not be restored is not stopped. A dump that has stopped it already is published in any case.
+void Dump::judge() {
+  if (!plan_.stop || !plan_.publish_first) return;
+  heed_judgement(context_, plan_, judge_image(context_, plan_, image_, describe_image(plan_, image_)));
+}
+
 void Dump::resume() {
   if (!plan_.pause) return;
   plan_.driver().resume(plan_.id());
@@ -240,6 +247,7 @@ json Dump::take(ContainerLock& lock) {
     mark_stopping();
     dump(lock);
     save_layer();
+    judge();
     if (!plan_.stop) {
       resume();
       left_frozen = thawed();

@@ -56,6 +56,7 @@ class Dump {
   void mark_stopping();
   void dump(ContainerLock& lock);
   void save_layer();
+  void judge();
   void resume();
   void compress();
   void publish();

@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include "commands/criu.h"
+#include "commands/judgement.h"
 #include "commands/pre_copy.h"
 #include "commands/schedule.h"
 #include "gpu/holders.h"
@@ -30,9 +31,12 @@ void require_checkpointable(const ContainerState& state) {
 
 /// Says what is worth knowing, refuses what would fail or could not be restored.
 void heed(const Context& context, const CheckpointPlan& plan) {
-  std::vector<Check> failing;
-  for (Check& check : obstacles_of(plan))
-    if (check.status == Check::Status::warning)
+  std::vector<Check> failing, all = obstacles_of(plan);
+  if (plan.driver().table().shares_host_kernel)
+    for (Check& check : closer_obstacles_of(plan, look_closer(plan.state.pid)))
+      all.push_back(std::move(check));
+  for (Check& check : all)
+    if (check.status == Check::Status::warning || (plan.force && check.status == Check::Status::fails))
       context.out.warn(fmt::format("container '{}': {}", plan.id(), check.found));
     else if (check.status == Check::Status::fails)
       failing.push_back(std::move(check));
@@ -161,6 +165,10 @@ std::vector<Check> obstacles_of(const CheckpointPlan& plan) {
   return checks;
 }
 
+std::vector<Check> closer_obstacles_of(const CheckpointPlan& plan, const CloserFindings& found) {
+  return closer_obstacles(case_of(plan), found);
+}
+
 void choose_options(CheckpointPlan& plan) {
   const Findings& f = plan.findings;
   constexpr std::uint64_t kDefaultGhostLimit = 1U << 20U;
@@ -230,9 +238,11 @@ void deliver(CheckpointPlan& plan) {
 }
 
 CheckpointPlan plan_checkpoint(const Context& context, const CheckpointOpts& opts, const CudaOptions& cuda,
-                               Found found, const std::string& id) {
+                               Found found, const std::string& id, bool force) {
   CheckpointPlan plan = begin_plan(opts, std::move(found), id);
+  plan.force = force;
   heed(context, plan);
+  heed_judgement(context, plan, judge_running(plan));
   choose_options(plan);
   choose_engine(context, plan);
   choose_gpu(context, cuda, plan);

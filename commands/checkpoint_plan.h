@@ -32,6 +32,7 @@ struct CheckpointPlan {
   ContainerState state;
   CheckpointOpts opts;
   bool stop = false;           ///< the user wants it gone afterwards
+  bool force = false;          ///< what would be refused is warned of
   bool publish_first = false;  ///< pause, dump leaving it, publish, then delete
   bool pause = false;          ///< ckpt pauses it (it was running)
   std::optional<PreCopyOptions> pre_copy;
@@ -49,15 +50,18 @@ struct CheckpointPlan {
 };
 
 /// Throws Error(conflict) or Error(unsupported) for a container that cannot be checkpointed as asked; asks
-/// for what its state needs (file locks, ghost limit).
+/// for what its state needs (file locks, ghost limit). Throws Error(host_incompatible) for one that is to
+/// stop and could not be restored. With `force` both are warned of.
 CheckpointPlan plan_checkpoint(const Context& context, const CheckpointOpts& opts, const CudaOptions& cuda,
-                               Found found, const std::string& id);
+                               Found found, const std::string& id, bool force = false);
 
 // Its steps, for `checkpoint --check`, which goes on after one that throws.
 /// The container and what is found of it. Throws Error(not_found), NotRunningError.
 CheckpointPlan begin_plan(const CheckpointOpts& opts, Found found, const std::string& id);
 Case case_of(const CheckpointPlan& plan);
 std::vector<Check> obstacles_of(const CheckpointPlan& plan);
+/// What the closer look finds; nothing for runsc.
+std::vector<Check> closer_obstacles_of(const CheckpointPlan& plan, const CloserFindings& found);
 void choose_options(CheckpointPlan& plan);
 void choose_engine(const Context& context, CheckpointPlan& plan);
 void choose_gpu(const Context& context, const CudaOptions& cuda, CheckpointPlan& plan);

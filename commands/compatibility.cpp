@@ -11,6 +11,7 @@
 #include "images/layer.h"
 #include "runtimes/fs.h"
 #include "runtimes/json.h"
+#include "runtimes/procfs.h"
 #include "runtimes/spec.h"
 
 namespace ckpt {
@@ -85,31 +86,21 @@ CheckedItem check_config(const RestoreTarget& target) {
   checked.forced = true;
   checked.reason =
       fmt::format("'{}' is not the configuration that '{}' was checkpointed with", target.config, m.id);
-  checked.hint = "name the bundle of the checkpoint with --bundle, or --force to restore into this one";
+  checked.hint =
+      "name the bundle of the checkpoint with --bundle, take what a restored container can take of this one "
+      "with "
+      "--spec, or --force to restore into it";
   return checked;
 }
 
-/// Where a path of the container lies on the host: below the bind mount with the longest destination, else
-/// below the root file system. Empty below any other mount, whose content is the kernel's or the image's.
-std::filesystem::path on_host(const std::string& path, const std::vector<SpecMount>& mounts,
-                              const std::string& root, bool& in_root) {
-  const SpecMount* best = nullptr;
-  for (const SpecMount& mount : mounts) {
-    const bool below = path == mount.destination || path.starts_with(mount.destination + "/");
-    if (below && (best == nullptr || mount.destination.size() > best->destination.size())) best = &mount;
-  }
-  in_root = best == nullptr;
-  if (in_root) return root + path;
-  if (!best->bind) return {};
-  return best->source + path.substr(best->destination.size());
-}
-
 /// Without a pid namespace of its own an image restores only onto free pids (criu/cr-restore.c "Can't fork").
-std::vector<CheckedItem> check_pids(const Manifest& m) {
+std::vector<CheckedItem> check_pids(const Manifest& m, pid_t goes) {
   if (m.namespaces.empty() || m.namespaces.contains("pid")) return {};
   std::vector<std::string> taken;
+  const std::vector<pid_t> own = goes == 0 ? std::vector<pid_t>() : descendants(goes);
   for (const ProcessFact& one : m.processes)
-    if (::kill(one.pid, 0) == 0 || errno == EPERM)
+    if (std::find(own.begin(), own.end(), one.pid) == own.end() &&
+        (::kill(one.pid, 0) == 0 || errno == EPERM))
       taken.push_back(fmt::format("{} ('{}')", one.pid, one.comm));
   CheckedItem checked = same("pids", fmt::format("{} of the host's", m.processes.size()), "free");
   if (taken.empty()) return {checked};
@@ -166,6 +157,19 @@ void append(std::vector<CheckedItem>& items, std::vector<CheckedItem> more) {
 
 }  // namespace
 
+std::filesystem::path path_on_host(const std::string& path, const std::vector<SpecMount>& mounts,
+                                   const std::string& root, bool& in_root) {
+  const SpecMount* best = nullptr;
+  for (const SpecMount& mount : mounts) {
+    const bool below = path == mount.destination || path.starts_with(mount.destination + "/");
+    if (below && (best == nullptr || mount.destination.size() > best->destination.size())) best = &mount;
+  }
+  in_root = best == nullptr;
+  if (in_root) return root + path;
+  if (!best->bind) return {};
+  return best->source + path.substr(best->destination.size());
+}
+
 CheckedItem check_cpu(const MachineFacts& then, const MachineFacts& now) {
   CheckedItem checked =
       same("cpu", fmt::format("{} features", then.cpu.size()), fmt::format("{} features", now.cpu.size()));
@@ -215,7 +219,7 @@ std::vector<CheckedItem> check_files(const std::vector<OpenFileFact>& files, con
   bool any_in_root = false;
   for (const OpenFileFact& file : files) {
     bool in_root = false;
-    const fs::path path = on_host(file.path, mounts, root, in_root);
+    const fs::path path = path_on_host(file.path, mounts, root, in_root);
     if (path.empty() || (in_root && layer.contains(file.path))) continue;
     struct stat now = {};
     if (::stat(path.c_str(), &now) != 0)
@@ -251,13 +255,13 @@ std::vector<CheckedItem> check_host(const RestoreTarget& target) {
     items.push_back(check_runtime(*m, target.driver));
     if (!m->criu_version.empty()) items.push_back(check_criu(*m, target.criu_version));
     if (!target.new_spec) items.push_back(check_config(target));
-    append(items, check_pids(*m));
+    append(items, check_pids(*m, target.goes));
   }
   append(items, check_mounts(target.mounts, this_host()));
   if (target.driver.table().uses_criu)
     append(items, check_files(files_of(target), target.spec,
-                              m && m->layer ? layer_files(target.image.directory)
-                                            : std::map<std::string, std::uint64_t>{}));
+                              m && m->layer && !target.stands ? layer_files(target.image.directory)
+                                                              : std::map<std::string, std::uint64_t>{}));
   return items;
 }
 

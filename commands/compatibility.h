@@ -8,6 +8,7 @@
 #include "commands/remap.h"
 #include "images/store.h"
 #include "runtimes/driver.h"
+#include "runtimes/spec.h"
 
 namespace ckpt {
 
@@ -36,10 +37,19 @@ struct RestoreTarget {
   std::string config;                        ///< path of the bundle's config.json
   std::string config_digest;                 ///< of the bundle's config.json now
   std::string criu_version;
+  /// The container that must be gone first: the one of --replace, or the one that a checkpoint is about to
+  /// stop; 0: none. What that has is not in the way.
+  pid_t goes = 0;
+  bool stands = false;  ///< `goes` is the image's own container: root.path has its writable layer already
 };
 
 /// Reads only. An image without a manifest is compared as far as its own files tell.
 std::vector<CheckedItem> check_host(const RestoreTarget& target);
+
+/// Where a path of the container lies on the host: below the bind mount with the longest destination, else
+/// below the root file system. Empty below any other mount, whose content is the kernel's or the image's.
+std::filesystem::path path_on_host(const std::string& path, const std::vector<SpecMount>& mounts,
+                                   const std::string& root, bool& in_root);
 
 // Its parts, for tests.
 CheckedItem check_cpu(const MachineFacts& then, const MachineFacts& now);

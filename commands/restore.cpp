@@ -14,6 +14,7 @@
 #include "gpu/tools.h"
 #include "images/compressed_image.h"
 #include "images/layer.h"
+#include "images/mapped_root.h"
 #include "runtimes/criu_log.h"
 #include "runtimes/fs.h"
 #include "runtimes/ids.h"
@@ -108,7 +109,19 @@ void link_images(const RestorePlan& plan) {
     fs::create_symlink(entry.path(), links / entry.path().filename());
 }
 
+/// CRIU has become the container's root when it reads them.
+void let_mapped_root_read(const RestorePlan& plan) {
+  const auto group = mapped_root_group(plan.images);
+  if (!group) return;
+  let_group_read(plan.images, *group);
+  if (!plan.image.manifest || plan.image.manifest->pre_dumps.empty()) return;
+  const fs::path home = plan.unpacked.empty() ? plan.image.directory : plan.unpacked;
+  let_group_pass(home, *group);
+  for (const PreDump& one : plan.image.manifest->pre_dumps) let_group_read(home / one.directory, *group);
+}
+
 void prepare_files(const RestorePlan& plan) {
+  if (plan.driver.table().uses_criu) let_mapped_root_read(plan);
   write_bundle(plan.files, plan.spec);
   if (plan.cedana) link_images(plan);
   if (!plan.lower.empty()) lay_down(plan);

@@ -6,6 +6,7 @@
 #include "commands/connections.h"
 #include "commands/criu.h"
 #include "commands/engine_restore.h"
+#include "commands/image_obstacles.h"
 #include "commands/images.h"
 #include "commands/privileges.h"
 #include "commands/restore_spec.h"
@@ -20,6 +21,7 @@
 #include "runtimes/ids.h"
 #include "runtimes/json.h"
 #include "runtimes/program.h"
+#include "runtimes/roots.h"
 #include "runtimes/spec.h"
 #include "runtimes/trust.h"
 
@@ -188,8 +190,8 @@ fs::path put_layer_over(const Context& context, const Image& image, Record& reco
 
 /// Everything that this host and the user's wishes have against the image.
 std::vector<CheckedItem> compare_all(const RestoreOptions& o, const Image& image, const Driver& driver,
-                                     const ChosenSpec& chosen, const Record& record,
-                                     const std::string& criu) {
+                                     const ChosenSpec& chosen, const Record& record, const std::string& criu,
+                                     pid_t goes, bool stands) {
   std::vector<CheckedItem> host = check_host({.image = image,
                                               .driver = driver,
                                               .spec = chosen.spec,
@@ -197,13 +199,36 @@ std::vector<CheckedItem> compare_all(const RestoreOptions& o, const Image& image
                                               .new_spec = o.spec.has_value(),
                                               .config = chosen.config,
                                               .config_digest = record.config_digest,
-                                              .criu_version = criu});
+                                              .criu_version = criu,
+                                              .goes = goes,
+                                              .stands = stands});
   for (CheckedItem& item : check_external(chosen.external)) host.push_back(std::move(item));
   if (from_elsewhere(image) && driver.table().uses_criu)
     for (CheckedItem& item : check_privileges(image, chosen.spec)) host.push_back(std::move(item));
   host.insert(host.end(), chosen.changes.begin(), chosen.changes.end());
   host.insert(host.end(), chosen.parted.begin(), chosen.parted.end());
   return host;
+}
+
+/// The container that --replace removes; 0: none.
+pid_t replaced(const Context& context, const RestoreOptions& o, const Driver& driver, const std::string& id) {
+  if (!o.replace.value_or(false) || !holds(driver.target(), id)) return 0;
+  if (const auto record = context.records.load(driver.target().kind, driver.target().root, id))
+    return record->pid;
+  const auto state = driver.state(id);
+  return state ? state->pid : 0;
+}
+
+void add_obstacles(const Image& image, const Driver& driver, const json& spec, const RestoreOpts& opts,
+                   pid_t goes, bool stands, std::vector<CheckedItem>& host) {
+  if (!driver.table().uses_criu) return;
+  const fs::path images = image.runtime_images();
+  for (CheckedItem& item : image_obstacles({.images = images,
+                           .spec = spec,
+                           .file_locks = opts.file_locks.value_or(false),
+                           .closes_connections = opts.tcp_close.value_or(false),
+                           .goes = goes}))
+    host.push_back(std::move(item));
 }
 
 void refuse_configuration(const Delivery& delivery) {
@@ -224,6 +249,23 @@ void check_pages(const Image& image, const fs::path& directory) {
     for (const PreDump& one : image.manifest->pre_dumps) check_page_sizes(directory / one.directory);
 }
 
+std::vector<CheckedItem> against_restore(const Context& context, const Image& image, const std::string& criu,
+                                         pid_t goes) {
+  RestoreOptions o;
+  o.id = image.manifest->id;
+  o.detach = o.check = true;
+  const Driver driver = choose_driver(context, image);
+  Record record = new_record(context, o, image, driver);
+  ChosenSpec chosen = choose_spec(o, image, driver.table(), record);
+  if (image.manifest->layer)
+    chosen.spec["root"]["path"] = layer_of(context.globals.store, record.target, record.id).merged().string();
+  std::vector<CheckedItem> items = compare_all(o, image, driver, chosen, record, criu, goes, true);
+  RestoreOpts opts = replayed(o, image);
+  choose_connections(o, image, chosen.spec, opts, items);
+  add_obstacles(image, driver, chosen.spec, opts, goes, true, items);
+  return items;
+}
+
 RestorePlan plan_restore(const Context& context, const RestoreOptions& o) {
   if (o.work_path) require_trusted("the work path", absolute_path(*o.work_path) / "restore.log");
   Image image = choose_image(context, o);
@@ -240,10 +282,12 @@ RestorePlan plan_restore(const Context& context, const RestoreOptions& o) {
   ChosenSpec configuration = choose_spec(o, image, chosen.table(), record);
   json& spec = configuration.spec;
   const std::string hostname = choose_hostname(o, chosen, configuration);
-  std::vector<CheckedItem> host = compare_all(o, image, chosen, configuration, record, criu);
+  const pid_t goes = replaced(context, o, chosen, record.id);
+  std::vector<CheckedItem> host = compare_all(o, image, chosen, configuration, record, criu, goes, false);
   const std::string device_map = gpu_item(o, gpu, host);
   RestoreOpts opts = replayed(o, image);
   choose_connections(o, image, spec, opts, host);
+  add_obstacles(image, chosen, spec, opts, goes, false, host);
   if (!o.check) require_compatible(host, o.force.value_or(false));
   Driver driver = fitted_to_gpus(chosen, spec);
   record.target = driver.target();

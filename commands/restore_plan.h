@@ -54,6 +54,11 @@ struct RestorePlan {
 /// Error(image_invalid) for one that is cut short.
 void check_pages(const Image& image, const std::filesystem::path& directory);
 
+/// What `ckpt restore ID` would have against an image of a container that still stands there, with the first
+/// process `goes`, and is about to be stopped. Throws what that would throw.
+std::vector<CheckedItem> against_restore(const Context& context, const Image& image, const std::string& criu,
+                                         pid_t goes);
+
 /// Throws what is wrong before anything is changed; Error(host_incompatible) for what this host lacks, unless
 /// only
 /// --check was asked.

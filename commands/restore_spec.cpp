@@ -7,6 +7,7 @@
 #include "runtimes/fs.h"
 #include "runtimes/json.h"
 #include "runtimes/spec.h"
+#include "runtimes/spec_links.h"
 
 namespace ckpt {
 namespace {
@@ -52,6 +53,16 @@ bool may_be_named(const Driver& driver, const json& spec) {
   return uts != namespaces.end() && uts->second.empty();
 }
 
+/// Of what CRIU mounts: it would mount the link itself.
+void follow_links(ChosenSpec& chosen) {
+  follow_sources(chosen.spec);
+  for (ExternalMount& mount : chosen.external) {
+    std::error_code error;
+    const fs::path real = fs::canonical(mount.source, error);
+    if (!error) mount.source = real.string();
+  }
+}
+
 }  // namespace
 
 ChosenSpec choose_spec(const RestoreOptions& o, const Image& image, const RuntimeTable& table,
@@ -60,8 +71,8 @@ ChosenSpec choose_spec(const RestoreOptions& o, const Image& image, const Runtim
   const Bundle bundle = kept ? *kept : choose_bundle(o, image);
   record.bundle = bundle.place();
   record.config_digest = kept ? image.manifest->config_digest : digest_of(bundle.text);
-  const json now =
-      prepare_spec(parse_spec(bundle.text, bundle.config.string()), bundle.directory, table.kind, {});
+  json now = prepare_spec(parse_spec(bundle.text, bundle.config.string()), bundle.directory, table.kind, {});
+  follow_destinations(now, table.kind);
   ChosenSpec chosen{now, bundle.config.string(), {}, {}, {}, {}, {}};
   const std::optional<json> then = spec_then(image);
   const bool is_new = o.spec && then;
@@ -86,6 +97,7 @@ ChosenSpec choose_spec(const RestoreOptions& o, const Image& image, const Runtim
       resolve_mounts(before, is_new ? now : json(),
                      image.manifest ? image.manifest->mounts : std::vector<MountFact>(), maps, this_host());
   apply_mounts(chosen.spec, chosen.mounts);
+  if (table.uses_criu) follow_links(chosen);
   return chosen;
 }
 

@@ -12,6 +12,7 @@
 #include "runtimes/json.h"
 #include "runtimes/roots.h"
 #include "runtimes/spec.h"
+#include "runtimes/spec_links.h"
 
 namespace ckpt {
 namespace {
@@ -76,6 +77,7 @@ json prepared_spec(const Context& context, const RunOptions& o, const Driver& dr
     for (const std::string& warning : apply_cdi(spec, o.devices, cdi_dirs(o.cdi_dirs)))
       context.out.warn(warning);
   spec = prepare_spec(std::move(spec), bundle.directory, driver.target().kind, context.payload);
+  follow_destinations(spec, driver.target().kind);
   mount_cuda_tools(context, driver, spec);
   return spec;
 }

@@ -125,6 +125,7 @@ complete -c ckpt -n '__ckpt_at checkpoint' -l rclone-config -r -F -d 'with --pus
 complete -c ckpt -n '__ckpt_at checkpoint' -l tls-verify -x -a 'true false' -d 'with --push: false for a registry or server without TLS, or whose certificate is not known'
 complete -c ckpt -n '__ckpt_at checkpoint' -l metrics-file -r -F -d 'write metrics there, for Prometheus\' node exporter'
 complete -c ckpt -n '__ckpt_at checkpoint' -l check -d 'say all that would fail, and change nothing'
+complete -c ckpt -n '__ckpt_at checkpoint' -l force -d 'take it although it could not be saved, or restored on this host'
 complete -c ckpt -n '__ckpt_at checkpoint' -l explain-flags -d 'say what ckpt chose by itself, and why'
 complete -c ckpt -n '__ckpt_at checkpoint 1 more' -a '(__ckpt_live containers)'
 

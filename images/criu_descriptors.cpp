@@ -168,9 +168,11 @@ ImageMount to_mount(Message entry) {
     if (field == 7) mount.mountpoint = m.text();
     if (field == 8) mount.source = m.text();
     if (field == 9) mount.options = m.text();
+    if (field == 10) mount.shared = to_int(m.value());
     if (field == 13) external = m.value() != 0;
     if (field == 14 && type == kAuto) mount.type = m.text();
     if (field == 17) mount.sb_flags = static_cast<std::uint32_t>(m.value());
+    if (field == 16) mount.deleted = m.value() != 0;
     if (field == 18) mount.external = m.text();
   });
   if (type != kAuto) mount.type = name_in(kFileSystems, type);

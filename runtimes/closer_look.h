@@ -1,5 +1,4 @@
-// A closer look at a running container of runc or crun, for `checkpoint --check`: what makes CRIU's dump
-// fail. A checkpoint itself does not take it, since CRIU then says so before anything is lost.
+// A closer look at a running container of runc or crun: what makes CRIU's dump fail, or its image useless.
 #pragma once
 #include <sys/types.h>
 

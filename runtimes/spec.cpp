@@ -26,10 +26,15 @@ bool is_bind(const json& mount) {
   return false;
 }
 
+/// As from the bundle's own directory: a runtime changes to it, and runc refuses a root file system whose
+/// path has a symbolic link.
 void make_absolute(json& object, const char* key, const fs::path& bundle) {
   if (!object.contains(key) || !object[key].is_string()) return;
   const fs::path path = object[key].get<std::string>();
-  if (path.is_relative()) object[key] = absolute_path(bundle / path).string();
+  if (path.is_absolute()) return;
+  std::error_code error;
+  const fs::path real = fs::canonical(bundle, error);
+  object[key] = absolute_path((error ? bundle : real) / path).string();
 }
 
 bool is_gpu_device(const json& device) {

@@ -137,6 +137,23 @@ static void mode_counter(char** args) {
   }
 }
 
+/* Ends with whoever started it. */
+static void mode_dies_with_parent(char** args) {
+  if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) broken("prctl");
+  mode_counter(args);
+}
+
+/* The same program from memory, which has no file. */
+static void mode_from_memory(char** args) {
+  char* command[] = {"payload", "counter", args[0], NULL};
+  int from = open("/proc/self/exe", O_RDONLY), to = memfd_create("payload", MFD_CLOEXEC);
+  char bytes[1U << 16U];
+  if (from < 0 || to < 0) broken("memfd_create");
+  for (ssize_t n; (n = read(from, bytes, sizeof bytes)) > 0;) write_all(to, bytes, (size_t)n);
+  fexecve(to, command, environ);
+  broken("fexecve");
+}
+
 static uint64_t digest(const volatile uint64_t* words,
                        size_t count) { /* volatile: each call reads all of it */
   uint64_t hash = 0xcbf29ce484222325U;
@@ -567,6 +584,8 @@ static const struct mode {
   const char* usage;
 } modes[] = {
     {"counter", 1, 2, mode_counter, "FILE [MS]          count into FILE, 'line N' on stdout"},
+    {"dies-with-parent", 1, 2, mode_dies_with_parent, "FILE [MS]          the same, with PR_SET_PDEATHSIG"},
+    {"from-memory", 1, 1, mode_from_memory, "FILE               the same from a memfd"},
     {"memory", 2, 3, mode_memory,
      "MB DIGESTFILE [BITS]  'DIGEST COUNT' each 200 ms and on SIGUSR1; BITS of 64 are random"},
     {"threads", 2, 2, mode_threads,

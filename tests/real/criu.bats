@@ -155,7 +155,7 @@ deadly_iptables() {
     | .mounts += [{destination: $data, type: "bind", source: $data, options: ["rbind", "rw"]}]'
   launch "$ID"
   await '(($(count) > 5))'
-  ends_with 1 ckpt checkpoint "$ID"
+  ends_with 5 ckpt checkpoint "$ID"
   says --ext-unix-sk
   counts_on
   ckpt checkpoint --ext-unix-sk "$ID"
@@ -234,5 +234,136 @@ outside_server() {
   at=$(count)
   ckpt restore -d "$ID"
   goes_on_from "$at"
+  counts_on
+}
+
+# ---- what could not come back is not stopped
+
+# not_stopped TEXT...: by a checkpoint that is to stop it, for that reason; --check says the same
+not_stopped() {
+  ends_with 11 ckpt checkpoint --check "$ID"
+  ends_with 11 ckpt checkpoint "$ID"
+  says "'$ID' is not stopped" '--force' "$@"
+  [[ -z $(ls "$STORE/checkpoints/$ID" 2>/dev/null) ]] || fail "an image is left"
+  is_running "$ID"
+  counts_on
+}
+
+@test "a bind-mounted file that was replaced on the host" {
+  echo old >"$T/conf"
+  bundle bundle /bin/payload counter /data/count
+  edit --arg s "$T/conf" '.mounts += [{destination: "/etc/conf", type: "bind", source: $s, options: ["rbind", "ro"]}]'
+  counter
+  echo new >"$T/conf.new"
+  mv "$T/conf.new" "$T/conf"
+  not_stopped "'/etc/conf'" 'replaced or removed'
+  ends_with 0 ckpt checkpoint --leave-running "$ID"
+  says "could not be restored on this host"
+  ends_with 0 ckpt checkpoint --force "$ID"
+  says "could not be restored on this host"
+  [[ -z $(ckpt list -q --root "$ROOT") ]]
+}
+
+@test "a bind source that is gone, while the root file system is there" {
+  mkdir "$T/more"
+  bundle bundle /bin/payload counter /data/count
+  edit --arg s "$T/more" '.mounts += [{destination: "/mnt", type: "bind", source: $s, options: ["rbind"]}]'
+  counter
+  rmdir "$T/more"
+  not_stopped "'/mnt'"
+  mkdir "$T/more"
+  ends_with 11 ckpt checkpoint "$ID" # it is another one: the container has the one that was removed
+  counts_on
+}
+
+@test "a file that was open and is not what it was" {
+  COUNT=$DATA/count.count
+  bundle bundle /bin/payload database /data/db /data/count.count
+  launch "$ID"
+  await '(($(count) > 3))'
+  mv "$DATA" "$DATA.away"
+  mkdir "$DATA"
+  ends_with 11 ckpt checkpoint "$ID"
+  says "'/data/db' does not exist" "'$DATA' is another one now than the one mounted at '/data'"
+  COUNT=$DATA.away/count.count
+  counts_on
+  rmdir "$DATA"
+  mv "$DATA.away" "$DATA"
+  COUNT=$DATA/count.count
+  ckpt checkpoint "$ID"
+  ckpt restore -d "$ID"
+  counts_on
+}
+
+@test "a program that runs from memory" {
+  COUNT=$DATA/count
+  bundle bundle /bin/payload from-memory /data/count
+  launch "$ID"
+  await '(($(count) > 3))'
+  not_stopped memory "payload'"
+}
+
+@test "a first process that dies with its parent" {
+  COUNT=$DATA/count
+  bundle bundle /bin/payload dies-with-parent /data/count
+  launch "$ID"
+  await '(($(count) > 3))'
+  ends_with 11 ckpt checkpoint "$ID"
+  says "'$ID' is not stopped" SIGKILL PR_SET_PDEATHSIG
+  counts_on
+}
+
+@test "bind sources that are links, one to another, come back" {
+  echo zone >"$T/zone"
+  ln -s zone "$T/first"
+  ln -s "$T/first" "$T/second"
+  mkdir "$T/real"
+  ln -s real "$T/directory"
+  bundle bundle /bin/payload counter /data/count
+  edit --arg t "$T" '.mounts += [
+    {destination: "/etc/localtime", type: "bind", source: ($t + "/second"), options: ["rbind", "ro"]},
+    {destination: "/mnt", type: "bind", source: ($t + "/directory"), options: ["rbind", "rw"]}]'
+  counter
+  ckpt checkpoint "$ID"
+  ckpt restore -d "$ID"
+  counts_on
+  [[ $(ckpt exec "$ID" -- /bin/busybox cat /etc/localtime) == zone ]]
+}
+
+@test "a destination below a link of the root file system, and a bundle below one, come back" {
+  mkdir -p "$T/real" "$T/secret"
+  echo token >"$T/secret/token"
+  ln -s real "$T/link"
+  bundle real/bundle /bin/payload counter /data/count
+  mkdir -p "$BUNDLE/rootfs/run" "$BUNDLE/rootfs/var"
+  ln -s /run "$BUNDLE/rootfs/var/run"
+  edit --arg s "$T/secret" '.mounts += [{destination: "/var/run/secrets/pod", type: "bind", source: $s, options: ["rbind", "ro"]}]'
+  BUNDLE=$T/link/bundle
+  counter
+  ckpt checkpoint "$ID"
+  ckpt restore -d "$ID"
+  counts_on
+  [[ $(ckpt exec "$ID" -- /bin/busybox cat /var/run/secrets/pod/token) == token ]]
+}
+
+@test "a copy beside the holder of a lock, or in its cgroup, is refused at once" {
+  local begin
+  COUNT=$DATA/locked.count
+  CONTAINERS+=("$ID-copy")
+  bundle bundle /bin/payload locks /data/locked
+  edit --arg path "/$ID-own" '.linux.cgroupsPath = $path'
+  launch "$ID"
+  await '(($(count) > 2))'
+  ckpt checkpoint --leave-running "$ID"
+  begin=$SECONDS
+  ends_with 11 ckpt restore -d --from "$ID@latest" "$ID-copy"
+  ((SECONDS - begin < 5))
+  says "a lock on '/data/locked'" "'payload'" "linux.cgroupsPath is '/$ID-own'" '--spec'
+  ends_with 11 ckpt restore --check --from "$ID@latest" "$ID-copy"
+  counts_on
+  ends_with 0 ckpt restore -d --replace "$ID"
+  counts_on
+  ckpt checkpoint "$ID"
+  ckpt restore -d "$ID"
   counts_on
 }
