@@ -26,6 +26,7 @@ struct ImageSocket {
 
 struct ImageMount {
   int id = 0, parent = 0;
+  std::uint64_t device = 0;  ///< of its file system, at the dump
   std::string type, source, root, mountpoint, options;
   std::string external;  ///< the name by which it is given again at restore; empty: it is in the image
 };
