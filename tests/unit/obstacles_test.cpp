@@ -50,7 +50,8 @@ TEST_CASE("obstacles: a container with nothing special has none") {
   CHECK(those(subject.judge(), Status::ok) ==
         "exec-sessions stdio deleted-files ghost-files tcp file-locks watches pid-namespace");
   CHECK(those(subject.judge({}), Status::ok) ==
-        "io-uring devices unix-streams tracer namespaces inotify unix-datagrams sessions");
+        "io-uring devices unix-streams tracer namespaces kernel-objects sockets users personality inotify "
+        "unix-datagrams sessions");
   for (const Check& check : subject.judge()) {
     CHECK(check.area == "c1");
     CHECK(check.fix.empty());
