@@ -153,7 +153,7 @@ Delivery Dump::final_delivery() const {
   if (pre_dumps_.empty()) return plan_.delivery;
   CheckpointOpts opts = plan_.opts;
   opts.parent_path = parent_path(image_, pre_dumps_.back().directory);
-  return checkpoint_delivery(plan_.driver().dialect("checkpoint"), opts, plan_.id());
+  return delivery_of(plan_, opts);
 }
 
 /// So that its monitor does not report an exit.

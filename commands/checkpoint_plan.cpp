@@ -67,6 +67,11 @@ void require_one_pause(const CheckpointPlan& plan) {
                              : "leave --leave-running out, or use CRIU 4.1 or newer");
 }
 
+/// Whether nobody outside has an end of its connections, and their network namespace goes with it.
+bool ends_with_its_connections(const CheckpointPlan& plan) {
+  return within(plan.findings.connections) && case_of(plan).own_network;
+}
+
 /// Why the container must be stopped by the dump itself, instead of paused, saved and then deleted: a paused
 /// container can be dumped since CRIU 4.1, but not by CRIU's CUDA plugin, which cannot lock frozen processes;
 /// link-remap's files do not outlive a dump that leaves it running. Empty: it need not.
@@ -75,7 +80,7 @@ std::string reason_to_stop_first(const CheckpointPlan& plan) {
   // Deleted later, its sockets would be closed as any other's: a FIN to the other end, and a minute of
   // TIME_WAIT. Those that CRIU has ended go in silence.
   if (plan.driver().table().uses_criu && plan.opts.allow_open_tcp.value_or(false) &&
-      !plan.opts.tcp_close.value_or(false))
+      !plan.opts.tcp_close.value_or(false) && !ends_with_its_connections(plan))
     return "the other ends of connections that are kept must not notice";
   if (plan.opts.link_remap.value_or(false)) return "--link-remap's files do not outlive one that does not";
   if (plan.gpu.strategy == CudaStrategy::plugin) return "CRIU's CUDA plugin cannot lock paused processes";
@@ -98,6 +103,16 @@ Check stopped_processes(const std::string& id, const std::vector<pid_t>& stopped
                             fmt::join(names, ", "));
   check.fix = fmt::format("'kill -CONT {}' lets it go on", fmt::join(pids, " "));
   return check;
+}
+
+/// Connections with both ends inside are memory like any other: whoever asks for nothing wants them kept.
+void keep_inner_connections(CheckpointPlan& plan) {
+  const CheckpointOpts& asked = plan.opts;
+  const std::vector<std::string>& open = plan.findings.connections;
+  if (asked.tcp || asked.allow_open_tcp || asked.tcp_close || open.empty()) return;
+  if (!plan.driver().table().uses_criu || !within(open) || cannot_keep_connections(case_of(plan))) return;
+  plan.opts.allow_open_tcp = true;
+  plan.choices.push_back({"--tcp-established", "both ends of its TCP connections are inside"});
 }
 
 /// --tcp: CRIU dumps the connections in any case, and the restore keeps or closes all of them.
@@ -139,6 +154,7 @@ CheckpointPlan begin_plan(const CheckpointOpts& opts, Found found, const std::st
                       .config = {},
                       .delivery = {},
                       .findings = {},
+                      .watches = {},
                       .gpu = {},
                       .choices = {}};
   plan.stop = !opts.leave_running.value_or(false);
@@ -146,6 +162,8 @@ CheckpointPlan begin_plan(const CheckpointOpts& opts, Found found, const std::st
   plan.engine = engine_of(plan.state.bundle);
   plan.config = read_file(fs::path(plan.state.bundle) / "config.json").value_or("");
   plan.findings = examine(plan.driver(), plan.state);
+  if (plan.driver().table().uses_criu) plan.watches = watched_files(plan.state.pid);
+  keep_inner_connections(plan);
   choose_connections(plan);
   return plan;
 }
@@ -153,6 +171,7 @@ CheckpointPlan begin_plan(const CheckpointOpts& opts, Found found, const std::st
 Case case_of(const CheckpointPlan& plan) {
   Case one{plan.id(), plan.driver().table(), plan.findings, plan.opts, plan.stop};
   one.engine = plan.engine;
+  one.watches = plan.watches;
   if (!plan.findings.connections.empty() && !plan.config.empty())
     one.own_network = makes_network_namespace(parse_spec(plan.config, plan.state.bundle + "/config.json"));
   return one;
@@ -171,15 +190,25 @@ std::vector<Check> closer_obstacles_of(const CheckpointPlan& plan, const CloserF
 
 void choose_options(CheckpointPlan& plan) {
   const Findings& f = plan.findings;
-  constexpr std::uint64_t kDefaultGhostLimit = 1U << 20U;
   if (!f.lock_holders.empty() && !plan.opts.file_locks.value_or(false)) {
     plan.opts.file_locks = true;
     plan.choices.push_back({"--file-locks", "held by " + fmt::format("{}", fmt::join(f.lock_holders, ", "))});
   }
-  if (f.largest_ghost <= kDefaultGhostLimit) return;
-  plan.opts.ghost_limit = f.largest_ghost;
-  plan.choices.push_back({fmt::format("ghost-limit {}", f.largest_ghost),
-                          "a deleted file of that size is open, and CRIU takes 1 MiB by itself"});
+  if (!plan.watches.paths.empty())
+    plan.choices.push_back({fmt::format("irmap-scan-path of {}", fmt::join(plan.watches.paths, ", ")),
+                            "watched by inotify on a file system that opens nothing by a handle"});
+  plan.opts.ghost_limit = ghost_limit_for(f.largest_ghost);
+  if (!plan.opts.ghost_limit) return;
+  plan.choices.push_back(
+      {fmt::format("ghost-limit {}", *plan.opts.ghost_limit),
+       fmt::format("a deleted file of {} bytes is open, and CRIU takes 1 MiB by itself", f.largest_ghost)});
+}
+
+std::optional<std::uint64_t> ghost_limit_for(std::uint64_t bytes) {
+  constexpr std::uint64_t kMebi = 1U << 20U;
+  const std::uint64_t most = bytes + bytes / 2;
+  if (most <= kMebi) return std::nullopt;
+  return (most + kMebi - 1) / kMebi * kMebi;
 }
 
 void choose_engine(const Context& context, CheckpointPlan& plan) {
@@ -220,14 +249,13 @@ void choose_strategy(const Context& context, CheckpointPlan& plan) {
     plan.choices.push_back({"no --leave-running", "the dump stops it: " + why_not});
 }
 
-namespace {
-
 Delivery delivery_of(const CheckpointPlan& plan, const CheckpointOpts& opts) {
   if (plan.cedana) return cedana_dump(plan.cedana->dialect(), opts, plan.driver().target().root, plan.id());
-  return checkpoint_delivery(plan.driver().dialect("checkpoint"), opts, plan.id());
+  Delivery delivery = checkpoint_delivery(plan.driver().dialect("checkpoint"), opts, plan.id());
+  for (const std::string& path : plan.watches.paths)
+    delivery.criu_config.push_back("irmap-scan-path " + path);
+  return delivery;
 }
-
-}  // namespace
 
 void deliver(CheckpointPlan& plan) {
   const Dialect dialect = plan.cedana ? plan.cedana->dialect() : plan.driver().dialect("checkpoint");

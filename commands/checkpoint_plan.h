@@ -43,6 +43,7 @@ struct CheckpointPlan {
   std::string config;            ///< the config.json that it runs with, byte for byte; empty: cannot be read
   Delivery delivery;             ///< set when the paths of the image are known
   Findings findings;
+  WatchedFiles watches;
   GpuPlan gpu;
   std::vector<Choice> choices;
   const Driver& driver() const { return found.driver; }
@@ -63,6 +64,9 @@ std::vector<Check> obstacles_of(const CheckpointPlan& plan);
 /// What the closer look finds; nothing for runsc.
 std::vector<Check> closer_obstacles_of(const CheckpointPlan& plan, const CloserFindings& found);
 void choose_options(CheckpointPlan& plan);
+/// CRIU's limit for deleted open files of at most so many bytes, which may grow until it stops their
+/// processes; nullopt: CRIU's own is enough.
+std::optional<std::uint64_t> ghost_limit_for(std::uint64_t bytes);
 void choose_engine(const Context& context, CheckpointPlan& plan);
 void choose_gpu(const Context& context, const CudaOptions& cuda, CheckpointPlan& plan);
 /// Throws Error(unsupported) without a CRIU that can do it.
@@ -70,6 +74,8 @@ void choose_strategy(const Context& context, CheckpointPlan& plan);
 /// The vector, when the paths of the image are known. Throws Error(unsupported).
 void deliver(CheckpointPlan& plan);
 
+/// Of a dump with these options, for CRIU's sake with what ckpt has chosen for its configuration.
+Delivery delivery_of(const CheckpointPlan& plan, const CheckpointOpts& opts);
 /// A dump as `delivery` says; its small files are in `scratch`.
 Command dump_command(const Context& context, const CheckpointPlan& plan, const Delivery& delivery,
                      const std::filesystem::path& scratch);

@@ -7,7 +7,7 @@
 
 #include <algorithm>
 
-#include "images/criu_decode.h"
+#include "images/criu_facts.h"
 #include "images/layer.h"
 #include "runtimes/fs.h"
 #include "runtimes/json.h"
@@ -114,11 +114,7 @@ std::vector<CheckedItem> check_pids(const Manifest& m, pid_t goes) {
 
 std::vector<OpenFileFact> files_of(const RestoreTarget& target) {
   if (target.image.manifest) return target.image.manifest->open_files;
-  std::vector<OpenFileFact> files;
-  for (const ImageOpenFile& file : image_regular_files(target.image.runtime_images()))
-    if (file.size && !file.ghost && !file.external && file.path.starts_with('/'))
-      files.push_back({file.path, *file.size});
-  return files;
+  return image_open_files(target.image.runtime_images());
 }
 
 /// Where its content came from and comes from now, and what it is: "dir /srv/data".

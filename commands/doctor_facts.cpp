@@ -1,4 +1,5 @@
 // The facts of `ckpt doctor`: programs' own answers, /proc, /sys, the store.
+#include <linux/capability.h>
 #include <sys/statvfs.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -7,9 +8,9 @@
 #include <sstream>
 
 #include "commands/doctor.h"
+#include "runtimes/closer_look.h"
 #include "runtimes/diagnosis.h"
 #include "runtimes/fs.h"
-#include "runtimes/machine.h"
 #include "runtimes/program.h"
 
 namespace ckpt {
@@ -142,7 +143,8 @@ KernelState kernel_state() {
           .pid_max = std::strtoll(pid_max.c_str(), nullptr, 10),
           .seccomp = fs::exists("/proc/sys/kernel/seccomp/actions_avail", error),
           .hidepid = hidepid_of(file_text("/proc/self/mounts")),
-          .root = ::geteuid() == 0};
+          .root = ::geteuid() == 0,
+          .resource = has_capability(CAP_SYS_RESOURCE)};
 }
 
 bool kernel_has_overlayfs(const std::string& release) {

@@ -3,6 +3,9 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <set>
+
 #include "commands/images.h"
 
 namespace ckpt {
@@ -91,6 +94,19 @@ Check file_locks(const Case& one) {
   return about(one, "file-locks", holders.empty() ? "none" : "saved: " + list_of(holders));
 }
 
+Check watches(const Case& one) {
+  Check check = about(one, "watches", "none that CRIU needs a path for");
+  if (!one.watches.lost.empty())
+    return judged(
+        check, Status::fails,
+        "inotify or fanotify watches a file that CRIU cannot find again, since its file system opens "
+        "none by a handle and no path of it is known: " +
+            list_of(one.watches.lost),
+        "watch the directory instead, or what lies on a volume");
+  if (!one.watches.paths.empty()) check.found = "found by their paths: " + list_of(one.watches.paths);
+  return check;
+}
+
 Check pid_namespace(const Case& one) {
   Check check = about(one, "pid-namespace", "its own");
   if (!one.findings.host_pid_namespace) return check;
@@ -120,6 +136,15 @@ constexpr Topic kTopics[] = {
     {"namespaces", &CloserFindings::namespaces, Status::fails,
      "a process made a namespace of its own, of a kind that CRIU does not nest",
      "stop that process before the checkpoint"},
+    {"kernel-objects", &CloserFindings::anonymous, Status::fails,
+     "a descriptor is of a kind that CRIU cannot save", "close it before the checkpoint"},
+    {"sockets", &CloserFindings::sockets, Status::fails, "a socket's protocol is none that CRIU can save",
+     "close it before the checkpoint (Go programs use MPTCP no more with GODEBUG=multipathtcp=0)"},
+    {"users", &CloserFindings::users, Status::fails,
+     "ckpt has no CAP_SYS_RESOURCE, without which CRIU cannot read the limits of other users' processes",
+     "run ckpt with that capability; in a container or a service it must be granted"},
+    {"personality", &CloserFindings::personalities, Status::warning,
+     "a process has a personality(2), which CRIU does not restore", ""},
     {"inotify", &CloserFindings::inotify, Status::warning,
      "watched files must be there, the same, at the restore", ""},
 };
@@ -163,6 +188,16 @@ std::vector<Check> engine(const Case& one) {
 
 }  // namespace
 
+bool within(const Names& connections) {
+  constexpr std::string_view kArrow = " -> ";
+  const std::set<std::string> all(connections.begin(), connections.end());
+  return std::all_of(all.begin(), all.end(), [&](const std::string& one) {
+    const std::size_t arrow = one.find(kArrow);
+    return arrow != std::string::npos && all.contains(fmt::format("{}{}{}", one.substr(arrow + kArrow.size()),
+                                                                  kArrow, one.substr(0, arrow)));
+  });
+}
+
 bool cannot_keep_connections(const Case& one) {
   return one.runtime.kind == RuntimeKind::runc && one.own_network;
 }
@@ -171,7 +206,8 @@ std::vector<Check> obstacles(const Case& one) {
   std::vector<Check> checks = {exec_sessions(one)};
   for (Check& check : engine(one)) checks.push_back(std::move(check));
   if (one.runtime.shares_host_kernel)
-    for (const auto& judge : {stdio, deleted_files, ghost_files, connections, file_locks, pid_namespace})
+    for (const auto& judge :
+         {stdio, deleted_files, ghost_files, connections, file_locks, watches, pid_namespace})
       checks.push_back(judge(one));
   return checks;
 }

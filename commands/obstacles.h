@@ -10,6 +10,7 @@
 #include "runtimes/engines.h"
 #include "runtimes/options.h"
 #include "runtimes/preflight.h"
+#include "runtimes/watches.h"
 
 namespace ckpt {
 
@@ -22,11 +23,14 @@ struct Case {
   bool stop = false;                  ///< the container is not to go on
   bool own_network = false;           ///< its network namespace is made by the runtime
   std::optional<Engine> engine = {};  ///< whose container it is
+  WatchedFiles watches = {};
 };
 
 /// runc restores into a network namespace that it makes itself with lo down: such an image looks fine and can
 /// never be restored with its connections.
 bool cannot_keep_connections(const Case& one);
+/// Whether both ends of each are among them, "A -> B" and "B -> A".
+bool within(const std::vector<std::string>& connections);
 /// What a checkpoint heeds: it refuses what fails here, and tells of warnings.
 std::vector<Check> obstacles(const Case& one);
 /// What CRIU itself would refuse; by the closer look.

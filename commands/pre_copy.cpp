@@ -21,8 +21,7 @@ PreDump one_round(const Context& context, const CheckpointPlan& plan, const Stag
   PreDump round{.directory = pre_dump_directory(number)};
   const fs::path directory = image.directory() / round.directory;
   make_private_dirs(directory);
-  const Delivery delivery =
-      checkpoint_delivery(plan.driver().dialect("checkpoint"), pre_dump_opts(plan, image, number), plan.id());
+  const Delivery delivery = delivery_of(plan, pre_dump_opts(plan, image, number));
   round.seconds = run_dump(context, plan, delivery, scratch, directory, fmt::format("pre-dump {}", number));
   if (const auto stats = dump_stats(directory / "stats-dump")) round.pages = stats->pages_written;
   return round;

@@ -13,31 +13,53 @@ namespace {
 
 // ---- processes
 
-/// pstree_entry
-ImageProcess to_process(Message entry) {
+/// One of the process tree, before its core file has told whether it was alive.
+struct TreeEntry {
   ImageProcess process;
-  std::vector<std::uint64_t> threads;
+  std::vector<std::uint64_t> threads;  ///< as written
+};
+
+/// pstree_entry
+TreeEntry to_tree_entry(Message entry) {
+  TreeEntry one;
   each_field(entry, [&](std::uint64_t field, const Message& m) {
-    if (field == 1) process.pid = to_int(m.value());
-    if (field == 2) process.ppid = to_int(m.value());
-    if (field == 5 && !m.append_to(threads)) throw Damage();
+    if (field == 1) one.process.pid = to_int(m.value());
+    if (field == 2) one.process.ppid = to_int(m.value());
+    if (field == 5 && !m.append_to(one.threads)) throw Damage();
   });
-  for (const std::uint64_t thread : threads) process.threads.push_back(to_int(thread));
-  return process;
+  return one;
 }
 
-/// core_entry{tc = 3: task_core_entry{comm = 6}}
-std::string comm_of(const fs::path& images, int pid) {
+struct Task {
   std::string comm;
+  bool ended = false;  ///< nobody had waited for it yet
+};
+
+/// core_entry{tc = 3: task_core_entry{task_state = 1, comm = 6}}
+Task task_of(const fs::path& images, int pid) {
+  constexpr std::uint64_t kDead = 2, kZombie = 6;  // TASK_DEAD, TASK_ZOMBIE, criu/include/pid.h
+  Task task;
   each_entry(images / fmt::format("core-{}.img", pid), [&](Message core) {
     each_field(core, [&](std::uint64_t field, const Message& m) {
       if (field != 3) return;
-      each_field(m.message(), [&](std::uint64_t inner, const Message& task) {
-        if (inner == 6) comm = task.text();
+      each_field(m.message(), [&](std::uint64_t inner, const Message& tc) {
+        if (inner == 1) task.ended = tc.value() == kDead || tc.value() == kZombie;
+        if (inner == 6) task.comm = tc.text();
       });
     });
   });
-  return comm;
+  return task;
+}
+
+/// Of one that has ended CRIU writes its thread's number without having set it.
+ImageProcess to_process(const fs::path& images, TreeEntry one) {
+  const Task task = task_of(images, one.process.pid);
+  one.process.comm = task.comm;
+  if (task.ended)
+    one.process.threads = {one.process.pid};
+  else
+    for (const std::uint64_t thread : one.threads) one.process.threads.push_back(to_int(thread));
+  return one.process;
 }
 
 // ---- files
@@ -78,14 +100,20 @@ std::map<std::uint32_t, bool> nameless_in(const fs::path& images) {
 }  // namespace
 
 std::vector<ImageProcess> image_processes(const fs::path& images) {
-  std::vector<ImageProcess> processes;
+  std::vector<TreeEntry> entries;
   constexpr std::size_t kMost = 1U << 16U;
   std::set<int> pids;  // twice the same one would have its files read twice, and again
-  each_entry(images / "pstree.img", [&](Message entry) {
-    processes.push_back(to_process(entry));
-    if (!pids.insert(processes.back().pid).second || pids.size() > kMost) throw Damage();
+  const fs::path tree = images / "pstree.img";
+  each_entry(tree, [&](Message entry) {
+    entries.push_back(to_tree_entry(entry));
+    if (!pids.insert(entries.back().process.pid).second || pids.size() > kMost) throw Damage();
   });
-  for (ImageProcess& process : processes) process.comm = comm_of(images, process.pid);
+  std::vector<ImageProcess> processes;
+  try {
+    for (TreeEntry& one : entries) processes.push_back(to_process(images, std::move(one)));
+  } catch (const Damage&) {
+    throw_damaged(tree, "is damaged");
+  }
   return processes;
 }
 

@@ -161,7 +161,7 @@ ImageMount to_mount(Message entry) {
   each_field(entry, [&](std::uint64_t field, const Message& m) {
     if (field == 1) type = m.value();
     if (field == 2) mount.id = to_int(m.value());
-    if (field == 3) mount.device = static_cast<std::uint32_t>(m.value());
+    if (field == 3) mount.device = m.value();
     if (field == 4) mount.parent = to_int(m.value());
     if (field == 5) mount.flags = static_cast<std::uint32_t>(m.value());
     if (field == 6) mount.root = m.text();

@@ -28,7 +28,7 @@ struct ImageMount {
   int id = 0, parent = 0;
   std::string type, source, root, mountpoint, options;
   std::string external;      ///< the name by which it is given again at restore; empty: it is in the image
-  std::uint32_t device = 0;  ///< of its file system: bind mounts of one another have the same
+  std::uint64_t device = 0;  ///< of its file system: bind mounts of one another have the same
   std::uint32_t flags = 0, sb_flags = 0;  ///< mount(2), of the mount and of its file system
   int shared = 0;                         ///< its peer group; 0: none
   bool deleted = false;                   ///< what is mounted has no name any more

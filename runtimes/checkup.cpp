@@ -200,6 +200,9 @@ Checks check_kernel_state(const HostState& host) {
   return {
       either(kernel.root, "root", "yes", "not root: only what files show was looked at",
              "run it with sudo; so do run, checkpoint and restore"),
+      either(kernel.resource || !kernel.root, "capabilities", "as many as are needed",
+             "no CAP_SYS_RESOURCE: containers with processes of other users than root cannot be dumped",
+             "grant it to the container or the service that ckpt runs in"),
       either(true, "release", kernel.release, "", ""),
       check_cgroups(host),
       either(kernel.freezer, "freezer", "yes", "no cgroup freezer: runtimes cannot pause a container",

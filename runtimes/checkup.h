@@ -57,6 +57,7 @@ struct KernelState {
   bool seccomp = false;       ///< filters exist
   std::string hidepid;        ///< of /proc; empty: all processes are seen
   bool root = false;
+  bool resource = true;  ///< ckpt has CAP_SYS_RESOURCE
 };
 
 struct NetworkState {

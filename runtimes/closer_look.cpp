@@ -2,11 +2,15 @@
 #include "runtimes/closer_look.h"
 
 #include <fmt/format.h>
+#include <linux/capability.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstring>
 #include <set>
 #include <sstream>
 
@@ -37,6 +41,42 @@ void look_at_file(pid_t pid, const OpenFile& file, CloserFindings& found) {
     found.devices.push_back(fmt::format("'{}' of {}", file.target, process_name(pid)));
 }
 
+/// The name that the kernel gives a socket's protocol: "TCP", "MPTCP", "AF_VSOCK"; empty when it is gone.
+std::string protocol_of(pid_t pid, int fd) {
+  char name[64];
+  const ssize_t length =
+      ::getxattr(fmt::format("/proc/{}/fd/{}", pid, fd).c_str(), "system.sockprotoname", name, sizeof name);
+  return length > 0 ? std::string(name, ::strnlen(name, static_cast<std::size_t>(length))) : "";
+}
+
+void look_at_kernel_objects(pid_t pid, const OpenFile& file, CloserFindings& found) {
+  if (const std::string object = unknown_object(file.target); !object.empty())
+    found.anonymous.push_back(fmt::format("{} of {}", object, process_name(pid)));
+  if (!S_ISSOCK(file.mode)) return;
+  if (const std::string protocol = protocol_of(pid, file.fd); !known_protocol(protocol))
+    found.sockets.push_back(fmt::format("{} of {}", protocol, process_name(pid)));
+}
+
+/// Whether all of a process' user or group ids but that of files are ckpt's own.
+bool same_ids(const std::string& field, unsigned id) {
+  std::istringstream ids(field);
+  unsigned real = 0, effective = 0, saved = 0;
+  return (ids >> real >> effective >> saved) && real == id && effective == id && saved == id;
+}
+
+/// prlimit(2) asks for CAP_SYS_RESOURCE to read the limits of another user's process; who owns the user
+/// namespace has it there.
+bool limits_hidden(pid_t pid) {
+  if (has_capability(CAP_SYS_RESOURCE) || namespace_inode(pid, "user") != namespace_inode(::getpid(), "user"))
+    return false;
+  return !same_ids(status_field(pid, "Uid"), ::getuid()) || !same_ids(status_field(pid, "Gid"), ::getgid());
+}
+
+bool has_personality(pid_t pid) {
+  const std::string text = read_file(fmt::format("/proc/{}/personality", pid), 64).value_or("");
+  return std::strtoul(text.c_str(), nullptr, 16) != 0;
+}
+
 void look_at_namespaces(pid_t pid, pid_t init, CloserFindings& found) {
   for (const char* kind : {"net", "ipc", "uts", "pid", "user", "time"})
     if (const auto own = namespace_inode(pid, kind); own && own != namespace_inode(init, kind))
@@ -53,6 +93,8 @@ void look_at_process(pid_t pid, pid_t init, CloserFindings& found) {
   if (const std::string tracer = status_field(pid, "TracerPid"); !tracer.empty() && tracer != "0")
     found.traced.push_back(
         fmt::format("{} by {}", process_name(pid), process_name(std::atoi(tracer.c_str()))));
+  if (limits_hidden(pid)) found.users.push_back(process_name(pid));
+  if (has_personality(pid)) found.personalities.push_back(process_name(pid));
   if (session_outside(pid)) found.sessions.push_back(process_name(pid));
   look_at_namespaces(pid, init, found);
 }
@@ -97,6 +139,31 @@ std::uint64_t dumped_memory(const std::vector<pid_t>& pids) {
   return bytes;
 }
 
+bool has_capability(int number) {
+  const std::uint64_t effective = std::strtoull(status_field(::getpid(), "CapEff").c_str(), nullptr, 16);
+  return (effective >> static_cast<unsigned>(number) & 1U) != 0;
+}
+
+std::string unknown_object(std::string_view target) {
+  constexpr std::string_view kPrefix = "anon_inode:";
+  // io_uring has a row of its own; bpf-map is saved by a CRIU that is built with libbpf.
+  constexpr std::string_view kKnown[] = {"[eventfd]", "[eventpoll]", "[signalfd]", "[timerfd]",  "[pidfd]",
+                                         "inotify",   "[inotify]",   "[fanotify]", "[io_uring]", "bpf-map"};
+  if (!target.starts_with(kPrefix)) return "";
+  target.remove_prefix(kPrefix.size());
+  if (std::find(std::begin(kKnown), std::end(kKnown), target) != std::end(kKnown)) return "";
+  const bool framed = target.size() > 2 && target.front() == '[' && target.back() == ']';
+  return std::string(framed ? target.substr(1, target.size() - 2) : target);
+}
+
+bool known_protocol(std::string_view name) {
+  // struct proto's name of each in the kernel; CRIU's sockets.c and can_dump_ipproto.
+  constexpr std::string_view kKnown[] = {"",         "TCP",       "TCPv6",       "UDP",    "UDPv6",
+                                         "UDP-Lite", "UDPLITEv6", "RAW",         "RAWv6",  "PING",
+                                         "PINGv6",   "UNIX",      "UNIX-STREAM", "PACKET", "NETLINK"};
+  return std::find(std::begin(kKnown), std::end(kKnown), name) != std::end(kKnown);
+}
+
 CloserFindings look_closer(pid_t init) {
   CloserFindings found;
   std::map<std::uint64_t, pid_t> sockets;
@@ -106,6 +173,7 @@ CloserFindings look_closer(pid_t init) {
     look_at_process(pid, init, found);
     for (const OpenFile& file : open_files(pid)) {
       look_at_file(pid, file, found);
+      look_at_kernel_objects(pid, file, found);
       if (S_ISSOCK(file.mode)) sockets.emplace(file.inode, pid);
     }
   }

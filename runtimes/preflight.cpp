@@ -41,7 +41,7 @@ void examine_file(pid_t pid, const OpenFile& file, const std::set<int>& mounts, 
                                           process_name(pid), file.target));
   if (!S_ISREG(file.mode) || !file.target.ends_with(" (deleted)") || anonymous(file)) return;
   if (file.links == 0)
-    found.largest_ghost = std::max(found.largest_ghost, file.size);
+    found.largest_ghost = std::max({found.largest_ghost, file.size, file.allocated});
   else
     found.linked_deleted.push_back(
         fmt::format("'{}' of {}", file.target.substr(0, file.target.size() - 10), process_name(pid)));
@@ -52,11 +52,40 @@ GpuHolder holder(pid_t pid, const std::set<std::string>& devices) {
   return {pid, inner_pid(pid), stat ? stat->comm : "?", {devices.begin(), devices.end()}};
 }
 
+/// Whether it descends from `init`, by its parents; nullopt when one of them ended meanwhile: then it has
+/// another. Nobody is older than his parents, so that a number that was given anew is noticed.
+std::optional<bool> descends_from(pid_t init, pid_t pid) {
+  auto child = process_stat(pid);
+  while (child && child->pid != init) {
+    if (child->ppid == 0) return false;
+    const auto parent = process_stat(child->ppid);
+    if (!parent || parent->start_time > child->start_time) return std::nullopt;
+    child = parent;
+  }
+  return child ? std::optional(true) : std::nullopt;
+}
+
+bool is_exec_session(pid_t init, pid_t pid) {
+  constexpr int kMostTries = 1000;
+  for (int i = 0; i < kMostTries && alive(pid); ++i)
+    if (const auto descends = descends_from(init, pid)) return !*descends;
+  return false;
+}
+
+/// Processes come and go meanwhile: one that is seen twice is there.
+std::vector<pid_t> exec_sessions(pid_t init) {
+  std::vector<pid_t> sessions = cgroup_processes(init);
+  for (int look = 0; look < 2 && !sessions.empty(); ++look) {
+    const std::vector<pid_t> now = look == 0 ? sessions : cgroup_processes(init);
+    const std::set<pid_t> there(now.begin(), now.end());
+    std::erase_if(sessions, [&](pid_t pid) { return !there.contains(pid) || !is_exec_session(init, pid); });
+  }
+  return sessions;
+}
+
 void examine_host(pid_t init, Findings& found) {
+  for (const pid_t pid : exec_sessions(init)) found.exec_sessions.push_back(process_name(pid));
   const std::vector<pid_t> own = descendants(init);
-  const std::set<pid_t> own_set(own.begin(), own.end());
-  for (const pid_t pid : cgroup_processes(init))
-    if (!own_set.contains(pid) && alive(pid)) found.exec_sessions.push_back(process_name(pid));
   const std::set<int> mounts = mount_ids(init);
   std::set<std::uint64_t> sockets;
   for (const pid_t pid : own) {

@@ -57,6 +57,7 @@ std::optional<OpenFile> open_file(pid_t pid, int fd) {
                 .mode = status.st_mode,
                 .links = status.st_nlink,
                 .size = static_cast<std::uint64_t>(status.st_size),
+                .allocated = static_cast<std::uint64_t>(status.st_blocks) * 512,
                 .inode = status.st_ino,
                 .device = status.st_rdev,
                 .mount_id = std::nullopt};
@@ -78,8 +79,11 @@ std::optional<std::string> cgroup_directory(pid_t init) {
   return found;
 }
 
-/// 0100007F:1F90 as 127.0.0.1:8080; IPv6 as its hex digits, which is enough to name a connection.
-std::string address(const std::string& hex) {
+/// 0100007F:1F90 as 127.0.0.1:8080, so too where an IPv6 socket has it; other IPv6 as its hex digits, which
+/// is enough to name a connection.
+std::string address(std::string hex) {
+  constexpr std::string_view kMapped = "0000000000000000FFFF0000";
+  if (hex.starts_with(kMapped)) hex.erase(0, kMapped.size());
   const std::size_t colon = hex.find(':');
   unsigned port = 0;
   std::from_chars(hex.data() + colon + 1, hex.data() + hex.size(), port, 16);
@@ -220,6 +224,8 @@ std::set<pid_t> lock_holders(const std::vector<pid_t>& pids) {
 }
 
 std::vector<std::string> established_tcp(pid_t pid, const std::set<std::uint64_t>& inodes) {
+  // ESTABLISHED, SYN_SENT, FIN_WAIT1, FIN_WAIT2, CLOSE_WAIT, LAST_ACK, CLOSING, as CRIU's sk-inet.c has them
+  constexpr std::string_view kConnected = "01 02 04 05 08 09 0B";
   std::vector<std::string> found;
   if (inodes.empty()) return found;
   for (const char* file : {"net/tcp", "net/tcp6"}) {
@@ -230,7 +236,8 @@ std::vector<std::string> established_tcp(pid_t pid, const std::set<std::uint64_t
       words >> slot >> local >> remote >> state;
       for (int field = 4; field < 9; ++field) words >> skipped;
       words >> inode;
-      if (state == "01" && inodes.contains(inode)) found.push_back(address(local) + " -> " + address(remote));
+      if (kConnected.find(state) != std::string_view::npos && inodes.contains(inode))
+        found.push_back(address(local) + " -> " + address(remote));
     }
   }
   return found;

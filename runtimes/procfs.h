@@ -38,10 +38,11 @@ std::string status_field(pid_t pid, std::string_view field);
 /// One open descriptor of a process.
 struct OpenFile {
   int fd = -1;
-  std::string target;       ///< what the link says: a path, "pipe:[1]", "socket:[2]", "/x (deleted)"
-  mode_t mode = 0;          ///< st_mode
-  std::uint64_t links = 0;  ///< st_nlink
-  std::uint64_t size = 0;   ///< st_size
+  std::string target;           ///< what the link says: a path, "pipe:[1]", "socket:[2]", "/x (deleted)"
+  mode_t mode = 0;              ///< st_mode
+  std::uint64_t links = 0;      ///< st_nlink
+  std::uint64_t size = 0;       ///< st_size
+  std::uint64_t allocated = 0;  ///< bytes of st_blocks: a file's last page counts whole, a hole not
   std::uint64_t inode = 0;
   dev_t device = 0;             ///< st_rdev
   std::optional<int> mount_id;  ///< fdinfo's mnt_id; read for 0, 1 and 2 only
@@ -65,8 +66,8 @@ std::vector<pid_t> nested_tasks(pid_t root);
 /// Which of `pids` hold a lock (flock, POSIX and OFD; not leases), by their fdinfo, where CRIU looks:
 /// /proc/locks has no pid for an OFD lock, and for a flock that of the process which took it.
 std::set<pid_t> lock_holders(const std::vector<pid_t>& pids);
-/// Established TCP connections (state 01) in `pid`'s network namespace whose socket is among `inodes`,
-/// as "127.0.0.1:80 -> 127.0.0.1:41000".
+/// TCP connections in `pid`'s network namespace whose socket is among `inodes`, also those that are being
+/// made or are half closed, as "127.0.0.1:80 -> 127.0.0.1:41000".
 std::vector<std::string> established_tcp(pid_t pid, const std::set<std::uint64_t>& inodes);
 /// The inode behind /proc/PID/ns/NAME; nullopt when gone.
 std::optional<std::uint64_t> namespace_inode(pid_t pid, const char* name);

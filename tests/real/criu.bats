@@ -57,14 +57,29 @@ load helpers
   goes_on_from "$at"
 }
 
-@test "an established connection asks for its option before the dump" {
+@test "a connection within the container is kept where it can be restored, else it asks for its option" {
+  local at
   COUNT=$DATA/count
   bundle bundle /bin/payload tcp /data/count
   launch "$ID"
   await '(($(count) > 5))'
-  ends_with 5 ckpt checkpoint "$ID"
-  says 127.0.0.1 --tcp-established
+  if [[ $KIND == runc ]]; then
+    ends_with 5 ckpt checkpoint "$ID"
+    says 127.0.0.1 --tcp-established
+  else
+    ends_with 0 ckpt checkpoint --explain-flags "$ID"
+    says '--tcp-established: both ends' 'stopped when its image is safe'
+    at=$(count)
+    ckpt restore -d "$ID"
+    goes_on_from "$at"
+  fi
   counts_on
+}
+
+@test "dead processes, deleted files, mounts and watches of its own are no obstacle" {
+  ends_with 0 env CKPT="$SUITE/ckpt" "$REPO/tests/corpus/run" --runtime "$NAME" --overlay \
+    zombie deleted-large tmpfs-inside bind-inside inotify
+  [[ $(grep -c ' predicted ok  *came ok  *right' "$T/out") -eq 5 ]] || fail "$output"
 }
 
 @test "a restore that reads cut-short pages for ever is stopped, and nothing is left" {

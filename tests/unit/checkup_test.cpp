@@ -53,6 +53,14 @@ Status status_of(const HostState& host, const std::string& area, const std::stri
 
 }  // namespace
 
+TEST_CASE("checkup: without CAP_SYS_RESOURCE other users' processes cannot be dumped") {
+  HostState host = good_host();
+  host.kernel.resource = false;
+  CHECK(status_of(host, "kernel", "capabilities") == Status::warning);
+  host.kernel.root = false;  // then there are greater obstacles, which are told
+  CHECK(status_of(host, "kernel", "capabilities") == Status::ok);
+}
+
 TEST_CASE("checkup: a good host has nothing to say against it") {
   for (const Check& check : check_host_state(good_host())) {
     INFO(check.area << " " << check.name << ": " << check.found);

@@ -2,12 +2,15 @@
 #include "runtimes/closer_look.h"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -51,6 +54,45 @@ bool connected(int type, const std::string& path) {
 }
 
 }  // namespace
+
+TEST_CASE("closer look: kernel objects behind descriptors, by their links") {
+  for (const char* fine :
+       {"anon_inode:[eventfd]", "anon_inode:inotify", "anon_inode:[timerfd]", "anon_inode:[pidfd]",
+        "anon_inode:bpf-map", "/tmp/anon_inode:[perf_event]", "pipe:[7]", "socket:[7]", ""})
+    CHECK(unknown_object(fine).empty());
+  CHECK(unknown_object("anon_inode:[perf_event]") == "perf_event");
+  CHECK(unknown_object("anon_inode:bpf-prog") == "bpf-prog");
+  CHECK(unknown_object("anon_inode:[userfaultfd]") == "userfaultfd");
+  CHECK(unknown_object("anon_inode:[landlock-ruleset]") == "landlock-ruleset");
+  CHECK(unknown_object("anon_inode:[]") == "[]");
+}
+
+TEST_CASE("closer look: sockets by the kernel's name of their protocol") {
+  for (const char* fine : {"TCP", "UDPv6", "UNIX-STREAM", "NETLINK", "PACKET", "RAW", "PING", ""})
+    CHECK(known_protocol(fine));
+  for (const char* bad : {"MPTCP", "MPTCPv6", "AF_VSOCK", "SCTP", "ALG", "XDP", "TC"})
+    CHECK_FALSE(known_protocol(bad));
+}
+
+TEST_CASE("closer look: protocols and a personality of a process") {
+  const Standing child([] {
+    const bool mptcp = ::socket(AF_INET, SOCK_STREAM, 262) >= 0;  // IPPROTO_MPTCP
+    return named() && ::socket(AF_INET, SOCK_STREAM, 0) >= 0 && ::socket(AF_UNIX, SOCK_DGRAM, 0) >= 0 &&
+           ::personality(ADDR_NO_RANDOMIZE) >= 0 && (mptcp || ::fcntl(0, F_GETFD) >= -1);
+  });
+  const CloserFindings found = look_closer(child.pid());
+  CHECK(found.personalities == Names{who(child)});
+  for (const std::string& one : found.sockets) CHECK(one == "MPTCP of " + who(child));
+}
+
+TEST_CASE("closer look: other users' limits cannot be read without CAP_SYS_RESOURCE") {
+  if (::getuid() != 0) SKIP("needs root");
+  const Standing child([] { return named() && ::setgid(1000) == 0 && ::setuid(1000) == 0; });
+  struct rlimit limit = {};
+  const bool readable = ::prlimit(child.pid(), RLIMIT_NOFILE, nullptr, &limit) == 0;
+  CHECK(readable == has_capability(CAP_SYS_RESOURCE));
+  CHECK(look_closer(child.pid()).users.empty() == readable);
+}
 
 TEST_CASE("closer look: a process with nothing special") {
   const Standing child([] {

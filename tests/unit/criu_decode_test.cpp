@@ -27,8 +27,8 @@ std::string files_image() {
 std::string process(std::uint64_t pid, std::uint64_t ppid, const std::string& threads) {
   return entry(field(1, pid) + field(2, ppid) + field(3, 1) + field(4, 1) + threads);
 }
-std::string core(const std::string& comm) {
-  return kMagic + entry(field(1, 1) + field(2, "registers") + field(3, field(1, 1) + field(6, comm)));
+std::string core(const std::string& comm, std::uint64_t state = 1) {
+  return kMagic + entry(field(1, 1) + field(2, "registers") + field(3, field(1, state) + field(6, comm)));
 }
 
 }  // namespace
@@ -119,6 +119,29 @@ TEST_CASE("criu images: processes with threads, packed or not, and names") {
   CHECK(processes[1].ppid == 1);
   CHECK(processes[1].comm.empty());
   CHECK(processes[1].threads == std::vector{2, 300});
+}
+
+TEST_CASE("criu images: the thread of a process that has ended is its own, whatever CRIU wrote") {
+  const TempDir dir;
+  const std::string garbage = field(5, 0xfffff000U);
+  dir.file("pstree.img",
+           kMagic + process(1, 0, field(5, 1)) + process(7, 1, garbage) + process(8, 1, garbage));
+  dir.file("core-1.img", core("init"));
+  for (const int state : {2, 6}) {  // TASK_DEAD, TASK_ZOMBIE
+    dir.file("core-7.img", core("ended", 2));
+    dir.file("core-8.img", core("ended", static_cast<std::uint64_t>(state)));
+    const auto processes = image_processes(dir.path());
+    REQUIRE(processes.size() == 3);
+    CHECK(processes[1].threads == std::vector{7});
+    CHECK(processes[2].threads == std::vector{8});
+    CHECK(processes[2].comm == "ended");
+  }
+  for (const int state : {1, 3}) {  // TASK_ALIVE, TASK_STOPPED
+    dir.file("core-8.img", core("running", static_cast<std::uint64_t>(state)));
+    const Error error = error_of([&] { image_processes(dir.path()); });
+    CHECK(error.code == ErrorCode::image_invalid);
+    CHECK(contains(error.message, "pstree.img"));
+  }
 }
 
 TEST_CASE("criu images: nothing there says nothing") {

@@ -16,9 +16,12 @@ struct Subject {
   CheckpointOpts opts = {};
   bool stop = true;
   bool own_network = true;
+  WatchedFiles watches = {};
 
   std::vector<Check> judge() const {
-    return obstacles({id, table_of(kind), findings, opts, stop, own_network});
+    Case one{id, table_of(kind), findings, opts, stop, own_network};
+    one.watches = watches;
+    return obstacles(one);
   }
   std::vector<Check> judge(const CloserFindings& found) const {
     return closer_obstacles({id, table_of(kind), findings, opts, stop, own_network}, found);
@@ -45,9 +48,10 @@ Check named(const std::vector<Check>& checks, const std::string& name) {
 TEST_CASE("obstacles: a container with nothing special has none") {
   const Subject subject;
   CHECK(those(subject.judge(), Status::ok) ==
-        "exec-sessions stdio deleted-files ghost-files tcp file-locks pid-namespace");
+        "exec-sessions stdio deleted-files ghost-files tcp file-locks watches pid-namespace");
   CHECK(those(subject.judge({}), Status::ok) ==
-        "io-uring devices unix-streams tracer namespaces inotify unix-datagrams sessions");
+        "io-uring devices unix-streams tracer namespaces kernel-objects sockets users personality inotify "
+        "unix-datagrams sessions");
   for (const Check& check : subject.judge()) {
     CHECK(check.area == "c1");
     CHECK(check.fix.empty());
@@ -86,6 +90,31 @@ TEST_CASE("obstacles: runc and connections in a network namespace of its own mak
   subject.opts.tcp_close.reset();
   subject.own_network = false;
   CHECK(named(subject.judge(), "tcp").status == Status::ok);
+}
+
+TEST_CASE("obstacles: connections are within when both ends of each are there") {
+  const std::string there = "127.0.0.1:80 -> 127.0.0.1:4000", back = "127.0.0.1:4000 -> 127.0.0.1:80";
+  CHECK(within({}));
+  CHECK(within({there, back}));
+  CHECK(within({back, "[0]:1 -> [0]:2", there, "[0]:2 -> [0]:1"}));
+  CHECK(within({"127.0.0.1:9 -> 127.0.0.1:9"}));  // connected to itself
+  CHECK_FALSE(within({there}));
+  CHECK_FALSE(within({there, back, "10.0.0.2:5 -> 10.0.0.1:443"}));
+  CHECK_FALSE(within({there, "127.0.0.1:4001 -> 127.0.0.1:80"}));
+  CHECK_FALSE(within({"nonsense"}));
+}
+
+TEST_CASE("obstacles: watches that need a path are found, or named as inotify's") {
+  Subject subject;
+  subject.watches.paths = {"/srv/app/conf"};
+  CHECK(named(subject.judge(), "watches").status == Status::ok);
+  CHECK(contains(named(subject.judge(), "watches").found, "/srv/app/conf"));
+  subject.watches.lost = {"'app' (pid 3)"};
+  const Check check = named(subject.judge(), "watches");
+  CHECK(check.status == Status::fails);
+  CHECK(contains(check.found, "inotify"));
+  CHECK(contains(check.found, "'app' (pid 3)"));
+  CHECK_FALSE(check.fix.empty());
 }
 
 TEST_CASE("obstacles: exec sessions are lost with runc and forbid it with runsc") {

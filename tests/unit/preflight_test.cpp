@@ -131,10 +131,29 @@ TEST_CASE("preflight: deleted files, locks and connections are found") {
   const Findings& found = subject->findings;
   const std::string who = fmt::format("'subject' (pid {})", subject->pid);
   CHECK(found.linked_deleted == std::vector<std::string>{fmt::format("'{}' of {}", linked, who)});
-  CHECK(found.largest_ghost == 7);
+  CHECK(found.largest_ghost >= 7);
+  CHECK(found.largest_ghost <= 64U << 10U);  // what its blocks have
   CHECK(found.lock_holders == std::vector<std::string>{who});
   CHECK(found.connections.size() == 2);
   for (const std::string& connection : found.connections) CHECK(contains(connection, "127.0.0.1:"));
+}
+
+TEST_CASE("preflight: a deleted file counts with the whole of its blocks, and with its holes") {
+  const TempDir dir;
+  const auto ghost = [&](const char* name, off_t size, const std::string& content) {
+    const auto subject = examined([&] {
+      if (quiet_stdio() != 0) return 1;
+      const std::string path = dir.file(name, content);
+      return ::open(path.c_str(), O_RDWR) >= 0 && ::truncate(path.c_str(), size) == 0 &&
+                     ::unlink(path.c_str()) == 0
+                 ? 0
+                 : 2;
+    });
+    REQUIRE(subject);
+    return subject->findings.largest_ghost;
+  };
+  CHECK(ghost("whole", 1048577, std::string(1048577, 'x')) >= 1048577);
+  CHECK(ghost("hole", 50'000'000, "x") == 50'000'000);
 }
 
 TEST_CASE("preflight: stdio that was opened in another mount namespace is told of") {
@@ -201,6 +220,52 @@ TEST_CASE("preflight: processes in the cgroup that do not descend from the first
   if (!joined || !subject) SKIP("needs the right to move processes between cgroups");
   CHECK(subject->findings.exec_sessions ==
         std::vector<std::string>{fmt::format("'session' (pid {})", session)});
+}
+
+TEST_CASE("preflight: processes that come and go are no exec sessions") {
+  const std::string name = fmt::format("ckpt-storm-{}", ::getpid());
+  const bool unified = fs::exists("/sys/fs/cgroup/cgroup.controllers");
+  const fs::path cgroup = (unified ? fs::path("/sys/fs/cgroup") : fs::path("/sys/fs/cgroup/freezer")) / name;
+  std::error_code error;
+  if (!fs::create_directory(cgroup, error)) SKIP("needs the right to make a cgroup");
+  Pipe ready = make_pipe();
+  const pid_t init = fork_with([&] {
+    ::prctl(PR_SET_CHILD_SUBREAPER, 1);  // as the first of a pid namespace is
+    {
+      std::ofstream procs(cgroup / "cgroup.procs");
+      procs << ::getpid() << std::flush;
+      if (!procs.good()) return kCannot;
+    }
+    write_all(ready.write.get(), "x");
+    for (;;) {
+      for (int i = 0; i < 8; ++i)
+        if (::fork() == 0) {
+          if (::fork() == 0) ::usleep(500);  // outlives its parent
+          ::_exit(0);
+        }
+      while (::waitpid(-1, nullptr, WNOHANG) > 0) continue;
+    }
+    return 0;
+  });
+  ready.write.reset();
+  char byte = 0;
+  const bool joined = ::read(ready.read.get(), &byte, 1) == 1;
+  std::vector<std::string> imagined;
+  FakeRunner runner;
+  Prober prober(runner, "/nonexistent");
+  const Driver driver(runner, prober, {.kind = RuntimeKind::runc, .path = "/opt/runc", .root = "/r"});
+  for (int i = 0; joined && i < 40; ++i)
+    for (const std::string& one :
+         examine(driver, {.id = "c1", .status = "running", .pid = init}).exec_sessions)
+      imagined.push_back(one);
+  ::kill(init, SIGKILL);
+  ::waitpid(init, nullptr, 0);
+  CHECK(eventually([&] {
+    ::waitpid(-1, nullptr, WNOHANG);
+    return fs::remove(cgroup, error);
+  }));
+  if (!joined) SKIP("needs the right to move processes between cgroups");
+  CHECK(imagined == std::vector<std::string>{});
 }
 
 TEST_CASE("preflight: exec sessions of a sandbox are the processes without a parent, but for the first") {
