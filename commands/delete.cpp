@@ -1,4 +1,5 @@
 // ckpt delete [--force] ID: what the runtime and ckpt keep of a container; never its checkpoints or its log.
+#include "commands/engine_names.h"
 #include "commands/options.h"
 #include "commands/recovery.h"
 #include "commands/verbs.h"
@@ -42,7 +43,8 @@ int report(const Context& context, const std::string& id, bool deleted) {
   return 0;
 }
 
-int delete_container(Context& context, const DeleteOptions& o) {
+int delete_container(Context& context, DeleteOptions o) {
+  o.id = id_of(context, o.id);
   std::optional<Found> found;
   try {
     found.emplace(context.find(o.id));
