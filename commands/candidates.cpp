@@ -2,6 +2,7 @@
 // program, and says nothing when it cannot read.
 #include <set>
 
+#include "commands/engine_names.h"
 #include "commands/options.h"
 #include "commands/verbs.h"
 #include "gpu/cdi.h"
@@ -25,6 +26,13 @@ Names images(const Context& context) {
   Names names;
   for (const StoredImage& image : stored_images(context.globals.store, std::nullopt))
     if (image.complete) names.insert({image.name, image.id + "@latest"});
+  return names;
+}
+
+/// By id, and by what their engines call them.
+Names containers(const Context& context) {
+  Names names = context.known_ids();
+  for (const EngineName& one : engine_names(context)) names.insert(one.full);
   return names;
 }
 
@@ -62,7 +70,7 @@ Names devices(const CandidatesOptions& o) {
 }
 
 Names candidates(const Context& context, const CandidatesOptions& o) {
-  if (o.kind == "containers") return context.known_ids();
+  if (o.kind == "containers") return containers(context);
   if (o.kind == "saved") return saved(context);
   if (o.kind == "images") return images(context);
   if (o.kind == "names" && o.action == "import") return archives();

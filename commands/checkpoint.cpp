@@ -165,7 +165,7 @@ void require_own_places(const CheckpointOptions& o) {
   if (o.work_path) require_trusted("the work path", absolute_path(*o.work_path) / "dump.log");
 }
 
-void check(const CheckpointOptions& o) {
+void check(const Context& context, const CheckpointOptions& o) {
   if (o.ids.size() > 1 && o.image_path)
     throw Error(ErrorCode::usage,
                 "--image-path takes one container; without it each gets its place in the store");
@@ -188,8 +188,9 @@ void check(const CheckpointOptions& o) {
     throw Error(ErrorCode::usage,
                 "--engine cedana is for the store; Cedana makes the directory of its image itself")
         .with_hint("leave --image-path out");
-  for (const std::string& id : o.ids) validate_id(id);
   require_own_places(o);
+  for (const std::string& name : o.ids)
+    if (!valid_id(name)) id_of(context, name);
   if (o.metrics_file) MetricsFile{*o.metrics_file};
 }
 
@@ -203,7 +204,7 @@ void wait_splay(const Context& context, const CheckpointOptions& o) {
 
 /// Each id on its own; the first failure decides the exit status, after all were tried.
 int checkpoint_all(Context& context, const CheckpointOptions& o) {
-  check(o);
+  check(context, o);
   if (o.check) {
     const fs::path place = o.image_path ? absolute_path(*o.image_path) : fs::path(context.globals.store);
     check_containers(context, {o.opts, o.cuda, !o.pre_copy.empty(), o.explain_flags, o.force, place}, o.ids);

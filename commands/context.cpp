@@ -97,22 +97,42 @@ std::string engine_program(Prober& prober, RuntimeKind kind, const std::string& 
   }
 }
 
-std::string id_of(const Context& context, const std::string& name) {
-  const Globals& globals = context.globals;
-  if (!candidates(globals, context.records, name).empty()) return name;
-  std::set<std::string> ids;
-  for (const Root& root : known_roots(extra_roots(globals)))
+std::vector<EngineName> engine_names(const Context& context) {
+  std::vector<EngineName> names;
+  for (const Root& root : known_roots(extra_roots(context.globals)))
     for (const RuntimeKind kind : root.kinds)
-      if (wanted(globals, kind, root.path))
+      if (wanted(context.globals, kind, root.path))
         for (const std::string& id : ids_in(root.path))
-          if (const auto engine = engine_of(bundle_in_state(kind, root.path, id));
-              engine && engine->pod.empty() && engine->container == name)
-            ids.insert(id);
+          if (const auto engine = engine_of(bundle_in_state(kind, root.path, id)))
+            names.push_back(name_of(id, *engine));
+  return names;
+}
+
+std::optional<std::string> id_called(const std::vector<EngineName>& names, const std::string& name) {
+  std::set<std::string> exact, ids;
+  for (const EngineName& one : names) {
+    if (one.full == name) exact.insert(one.id);
+    if (one.full == name || one.container == name) ids.insert(one.id);
+  }
+  if (!exact.empty()) ids = std::move(exact);
   if (ids.size() > 1)
     throw Error(ErrorCode::conflict, fmt::format("there are {} containers that their engines call '{}': {}",
-                                                 ids.size(), name, fmt::join(ids, ", ")))
+                                                 ids.size(), printable(name), fmt::join(ids, ", ")))
         .with_hint("name one by its id");
-  return ids.empty() ? name : *ids.begin();
+  return ids.empty() ? std::nullopt : std::optional(*ids.begin());
+}
+
+std::string id_of(const Context& context, const std::string& name) {
+  const bool may_be_id = valid_id(name);
+  if (may_be_id && !candidates(context.globals, context.records, name).empty()) return name;
+  if (const auto id = name.empty() ? std::nullopt : id_called(engine_names(context), name)) return *id;
+  try {
+    validate_id(name);
+  } catch (Error& error) {
+    if (name.find('/') != std::string::npos) error.hint += "; no engine has a container of that name either";
+    throw;
+  }
+  return name;
 }
 
 Driver Context::driver_for_new(std::optional<RuntimeKind> kind, const std::optional<Target>& before) const {

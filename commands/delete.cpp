@@ -1,4 +1,5 @@
 // ckpt delete [--force] ID: what the runtime and ckpt keep of a container; never its checkpoints or its log.
+#include "commands/engine_names.h"
 #include "commands/guarding.h"
 #include "commands/options.h"
 #include "commands/recovery.h"
@@ -61,7 +62,8 @@ bool delete_half_made(const Context& context, const std::string& id) {
   return any;
 }
 
-int delete_container(Context& context, const DeleteOptions& o) {
+int delete_container(Context& context, DeleteOptions o) {
+  o.id = id_of(context, o.id);
   std::optional<Found> found;
   try {
     found.emplace(context.find(o.id));

@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include "commands/doctor.h"
+#include "commands/engine_names.h"
 #include "commands/options.h"
 #include "commands/verbs.h"
 #include "gpu/host.h"
@@ -42,7 +43,8 @@ Asked read_spec(const fs::path& file) {
 }
 
 /// The configuration that the container was made from: our copy, with its devices, where ckpt made it.
-Asked spec_of_container(const Context& context, const std::string& id) {
+Asked spec_of_container(const Context& context, const std::string& name) {
+  const std::string id = id_of(context, name);
   const Found found = context.find(id);
   if (found.record) {
     const fs::path copy = context.records.directory(*found.record) / "bundle/config.json";

@@ -1,4 +1,5 @@
 // ckpt gpu-thaw ID: brings back CUDA processes that somebody left locked or checkpointed.
+#include "commands/engine_names.h"
 #include "commands/gpu.h"
 #include "commands/options.h"
 #include "commands/recovery.h"
@@ -42,7 +43,7 @@ int thaw(Context& context, const std::string& id) {
 Action declare_gpu_thaw(CLI::App& app) {
   auto id = std::make_shared<std::string>();
   app.add_option("ID", *id, "container")->required();
-  return [id](Context& context) { return thaw(context, *id); };
+  return [id](Context& context) { return thaw(context, id_of(context, *id)); };
 }
 
 }  // namespace ckpt

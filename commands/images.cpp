@@ -7,6 +7,7 @@
 
 #include <set>
 
+#include "commands/engine_names.h"
 #include "commands/images_archive.h"
 #include "commands/images_far.h"
 #include "commands/options.h"
@@ -66,10 +67,11 @@ json to_json(const StoredImage& image, const Verdict& verdict) {
 
 /// Of the containers named, or of all.
 std::vector<StoredImage> chosen(const Context& context, const ImagesOptions& o) {
-  for (const std::string& id : o.names) validate_id(id);
   if (o.names.empty()) return stored_images(context.globals.store, std::nullopt);
+  std::set<std::string> ids;
+  for (const std::string& name : o.names) ids.insert(id_in_store(context, name));
   std::vector<StoredImage> images;
-  for (const std::string& id : std::set<std::string>(o.names.begin(), o.names.end()))
+  for (const std::string& id : ids)
     for (StoredImage& image : stored_images(context.globals.store, id)) images.push_back(std::move(image));
   return images;
 }

@@ -1,4 +1,5 @@
 // ckpt kill ID [SIGNAL]: a signal to the container's first process, SIGTERM unless another is named.
+#include "commands/engine_names.h"
 #include "commands/parse.h"
 #include "commands/verbs.h"
 #include "runtimes/json.h"
@@ -10,7 +11,8 @@ struct KillOptions {
   std::string id, signal = "TERM";
 };
 
-int kill_container(Context& context, const KillOptions& o) {
+int kill_container(Context& context, KillOptions o) {
+  o.id = id_of(context, o.id);
   const std::string signal = parse_signal(o.signal);
   const Found found = context.find(o.id);
   const auto state = found.driver.state(o.id);

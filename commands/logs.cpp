@@ -5,9 +5,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "commands/engine_names.h"
 #include "commands/verbs.h"
 #include "runtimes/fs.h"
-#include "runtimes/ids.h"
 #include "runtimes/interrupt.h"
 #include "runtimes/json.h"
 
@@ -48,8 +48,8 @@ void follow(const Context& context, int fd, const std::string& path, const Recor
 }
 
 /// The log outlives the container: after its end or its checkpoint it is found by its default place.
-int show_logs(Context& context, const LogsOptions& o) {
-  validate_id(o.id);
+int show_logs(Context& context, LogsOptions o) {
+  o.id = id_of(context, o.id);
   if (o.follow && context.globals.json)
     throw Error(ErrorCode::usage, "--follow has no end, and --json prints one document; leave one out");
   std::optional<Record> record;

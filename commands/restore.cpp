@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include "commands/criu.h"
+#include "commands/engine_names.h"
 #include "commands/engine_restore.h"
 #include "commands/guarding.h"
 #include "commands/options.h"
@@ -221,8 +222,10 @@ RestoreOptions with_near_image(const Context& context, RestoreOptions o) {
 
 int restore_near(const Context& context, const RestoreOptions& o);
 
-int restore_container(const Context& context, const RestoreOptions& o) {
+int restore_container(const Context& context, RestoreOptions o) {
   require_far_source(o);
+  const bool names_checkpoint = o.image_path || o.from || o.id.empty() || o.id.find('@') != std::string::npos;
+  if (!names_checkpoint) o.id = id_in_store(context, o.id);
   if (!o.from || !is_far(*o.from)) return restore_near(context, o);
   if (context.globals.dry_run) {
     context.print_plan(planned_pull(context, o.far, *o.from));

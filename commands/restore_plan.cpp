@@ -40,7 +40,6 @@ Image choose_image(const Context& context, const RestoreOptions& o) {
   if (o.id.find('@') != std::string::npos)
     throw Error(ErrorCode::usage, fmt::format("'{}' is a checkpoint's name, no container's", printable(o.id)))
         .with_hint("a checkpoint is named with --from");
-  validate_id(o.id);
   return find_image(context.globals.store, o.id + "@latest");
 }
 

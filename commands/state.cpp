@@ -1,4 +1,5 @@
 // ckpt state ID: one container as JSON, the OCI state with what ckpt knows besides.
+#include "commands/engine_names.h"
 #include "commands/guarding.h"
 #include "commands/verbs.h"
 #include "runtimes/json.h"
@@ -35,7 +36,7 @@ int show_state(Context& context, const std::string& id) {
 Action declare_state(CLI::App& app) {
   auto id = std::make_shared<std::string>();
   app.add_option("ID", *id, "container")->required();
-  return [id](Context& context) { return show_state(context, *id); };
+  return [id](Context& context) { return show_state(context, id_of(context, *id)); };
 }
 
 }  // namespace ckpt

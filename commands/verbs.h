@@ -19,6 +19,8 @@ Action declare_wait(CLI::App& app);
 Action declare_logs(CLI::App& app);
 Action declare_exec(CLI::App& app);
 Action declare_kill(CLI::App& app);
+Action declare_pause(CLI::App& app);
+Action declare_resume(CLI::App& app);
 Action declare_delete(CLI::App& app);
 Action declare_gpu_detect(CLI::App& app);
 Action declare_explain(CLI::App& app);

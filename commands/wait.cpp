@@ -3,6 +3,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "commands/engine_names.h"
 #include "commands/verbs.h"
 #include "runtimes/fs.h"
 #include "runtimes/interrupt.h"
@@ -78,7 +79,7 @@ int wait_for_container(Context& context, const std::string& id) {
 Action declare_wait(CLI::App& app) {
   auto id = std::make_shared<std::string>();
   app.add_option("ID", *id, "container")->required();
-  return [id](Context& context) { return wait_for_container(context, *id); };
+  return [id](Context& context) { return wait_for_container(context, id_of(context, *id)); };
 }
 
 }  // namespace ckpt

@@ -1,7 +1,7 @@
 # bash completion for ckpt. Made by 'ckpt completion bash'; not edited by hand.
 # shellcheck shell=bash
 
-_ckpt_verbs='= run checkpoint restore list images state wait logs exec kill delete gpu-detect gpu-thaw explain doctor completion'
+_ckpt_verbs='= run checkpoint restore list images state wait logs exec kill pause resume delete gpu-detect gpu-thaw explain doctor completion'
 
 # The options of a command, with the global ones.
 _ckpt_options() {
@@ -14,8 +14,10 @@ _ckpt_options() {
     state) kind='= ' ;;
     wait) kind='= ' ;;
     logs) kind='= -f --follow' ;;
-    exec) kind='= ' ;;
+    exec) kind='= --cwd -u --user -e --env -t --tty -d --detach --pid-file --preserve-fds' ;;
     kill) kind='= ' ;;
+    pause) kind='= ' ;;
+    resume) kind='= ' ;;
     delete) kind='= -f --force' ;;
     gpu-detect) kind='= -b --bundle --spec --container' ;;
     gpu-thaw) kind='= ' ;;
@@ -109,9 +111,16 @@ _ckpt_kind() {
     'state 1') kind='containers' ;;
     'wait 1') kind='containers' ;;
     'logs 1') kind='containers' ;;
+    'exec --cwd') kind='any' ;;
+    'exec -u' | 'exec --user') kind='any' ;;
+    'exec -e' | 'exec --env') kind='any' ;;
+    'exec --pid-file') kind='file' ;;
+    'exec --preserve-fds') kind='any' ;;
     'exec 1') kind='containers' ;;
     'kill 1') kind='containers' ;;
     'kill 2') kind='= TERM KILL INT HUP QUIT USR1 USR2 STOP CONT' ;;
+    'pause '[1-9]*) kind='containers' ;;
+    'resume '[1-9]*) kind='containers' ;;
     'delete 1') kind='containers' ;;
     'gpu-detect -b' | 'gpu-detect --bundle') kind='directory' ;;
     'gpu-detect --spec') kind='file' ;;

@@ -19,7 +19,7 @@ function __ckpt_read
                 return
             case '--*=*'
                 __ckpt_note $token
-            case --archive --authfile --bundle --cdi-spec-dir --compression --config --console-socket --container --cuda --cuda-checkpoint --cuda-timeout --device --engine --from --gpu-map --hostname --html --id --if-busy --if-not-running --image-path --keep-last --keep-within --log --log-format --log-path --manage-cgroups-mode --map-mount --max-bytes --metrics-file --min-free --pid-file --platform --probe --probe-timeout --progress-fd --push --rclone-config --retries --root --runtime --runtime-arg --runtime-path --spec --splay --store --tcp --timeout --tls-verify --work-dir --work-path -b
+            case --archive --authfile --bundle --cdi-spec-dir --compression --config --console-socket --container --cuda --cuda-checkpoint --cuda-timeout --cwd --device --engine --env --from --gpu-map --hostname --html --id --if-busy --if-not-running --image-path --keep-last --keep-within --log --log-format --log-path --manage-cgroups-mode --map-mount --max-bytes --metrics-file --min-free --pid-file --platform --preserve-fds --probe --probe-timeout --progress-fd --push --rclone-config --retries --root --runtime --runtime-arg --runtime-path --spec --splay --store --tcp --timeout --tls-verify --user --work-dir --work-path -b -e -u
                 set pending $token
             case '-*'
             case '*'
@@ -198,11 +198,24 @@ complete -c ckpt -n '__ckpt_at logs' -s f -l follow -d 'go on until the containe
 complete -c ckpt -n '__ckpt_at logs 1' -a '(__ckpt_live containers)'
 
 complete -c ckpt -n __ckpt_no_verb -a exec -d 'run a command in a container'
+complete -c ckpt -n '__ckpt_at exec' -l cwd -x -d 'the directory to run it in, of the container\'s'
+complete -c ckpt -n '__ckpt_at exec' -s u -l user -x -d 'as whom: UID or UID:GID'
+complete -c ckpt -n '__ckpt_at exec' -s e -l env -x -d 'an environment variable for it: NAME=VALUE; repeatable'
+complete -c ckpt -n '__ckpt_at exec' -s t -l tty -d 'give it the terminal of the caller (by itself when there is one)'
+complete -c ckpt -n '__ckpt_at exec' -s d -l detach -d 'return when it runs; it has no input and its output is lost'
+complete -c ckpt -n '__ckpt_at exec' -l pid-file -r -F -d 'file to write its pid to'
+complete -c ckpt -n '__ckpt_at exec' -l preserve-fds -x -d 'hand N more descriptors down, from 3 on'
 complete -c ckpt -n '__ckpt_at exec 1' -a '(__ckpt_live containers)'
 
 complete -c ckpt -n __ckpt_no_verb -a kill -d 'send a signal to a container'
 complete -c ckpt -n '__ckpt_at kill 1' -a '(__ckpt_live containers)'
 complete -c ckpt -n '__ckpt_at kill 2' -a 'TERM KILL INT HUP QUIT USR1 USR2 STOP CONT'
+
+complete -c ckpt -n __ckpt_no_verb -a pause -d 'stop the processes of containers where they are'
+complete -c ckpt -n '__ckpt_at pause 1 more' -a '(__ckpt_live containers)'
+
+complete -c ckpt -n __ckpt_no_verb -a resume -d 'let paused containers go on'
+complete -c ckpt -n '__ckpt_at resume 1 more' -a '(__ckpt_live containers)'
 
 complete -c ckpt -n __ckpt_no_verb -a delete -d 'remove a container'
 complete -c ckpt -n '__ckpt_at delete' -s f -l force -d 'kill it first when it runs; no error when there is none'

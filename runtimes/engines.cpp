@@ -153,10 +153,21 @@ std::optional<Engine> engine_of(const fs::path& bundle) {
   return engine_of(bundle, read_json(bundle / "config.json"));
 }
 
+/// ROOT/ID_sandbox:SANDBOX.state, as runsc names it.
+std::string bundle_of_sandbox(const std::string& root, const std::string& id) {
+  std::error_code error;
+  for (fs::directory_iterator it(root, error), end; !error && it != end; it.increment(error)) {
+    const std::string name = it->path().filename().string();
+    if (name.starts_with(id + "_sandbox:") && name.ends_with(".state"))
+      return text_at(read_json(it->path()), {"bundleDir"});
+  }
+  return "";
+}
+
 std::string bundle_in_state(RuntimeKind kind, const std::string& root, const std::string& id) {
   const fs::path home = fs::path(root) / id;
   if (kind == RuntimeKind::crun) return text_at(read_json(home / "status"), {"bundle"});
-  if (kind != RuntimeKind::runc) return "";
+  if (kind == RuntimeKind::runsc) return bundle_of_sandbox(root, id);
   const json state = read_json(home / "state.json");
   if (!state.is_object() || !state.contains("config") || !state["config"].is_object()) return "";
   constexpr std::string_view kLead = "bundle=";

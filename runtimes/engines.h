@@ -29,7 +29,7 @@ std::optional<Engine> engine_of(const std::filesystem::path& bundle);
 /// The same, of a configuration that is kept elsewhere by now.
 std::optional<Engine> engine_of(const std::filesystem::path& bundle, const nlohmann::json& spec);
 
-/// The bundle as the runtime's state names it (runc and crun); empty: it cannot be read.
+/// The bundle as the runtime's state names it; empty: it cannot be read.
 std::string bundle_in_state(RuntimeKind kind, const std::string& root, const std::string& id);
 
 /// "web", "default/web", "shop/web-0/nginx".

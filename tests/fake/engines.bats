@@ -51,6 +51,54 @@ docker_container() {
     "$(jq -cS 'map(select(.id | IN("d1", "k1", "mine")) | .engine)' <<<"$output")"
 }
 
+@test "every name that list prints is accepted, and a full name goes before the end of another" {
+  local name
+  docker_container d1 web always
+  theirs "$T/ctr/io.containerd.runtime.v2.task/default/n1" n1 '.annotations = {"nerdctl/name": "web"}'
+  theirs "$T/ctr/io.containerd.runtime.v2.task/default/n2" n2 '.annotations = {"nerdctl/name": "db"}'
+  theirs "$T/ctr/io.containerd.runtime.v2.task/other/n3" n3 '.annotations = {"nerdctl/name": "db"}'
+  theirs "$T/k3s/io.containerd.runtime.v2.task/k8s.io/k1" k1 '.annotations = {"io.kubernetes.cri.sandbox-name": "web-0",
+    "io.kubernetes.cri.sandbox-namespace": "shop", "io.kubernetes.cri.container-name": "nginx"}'
+  runtime=runsc theirs "$T/s/io.containerd.runtime.v2.task/k8s.io/s1" s1 '.annotations = {"io.kubernetes.cri.sandbox-name": "web-1",
+    "io.kubernetes.cri.sandbox-namespace": "shop", "io.kubernetes.cri.container-name": "nginx"}'
+  go list
+  for name in $(awk 'NR > 1 { print $1 "=" $NF }' <<<"$output"); do
+    same "${name%=*}" "$(ckpt state "${name#*=}" | jq -r .id)"
+  done
+  same d1 "$(ckpt state web | jq -r .id)"
+  refuses 5 conflict "2 containers that their engines call 'db': n2, n3" -- state db
+  refuses 4 not-found "there is no container 'nginx'" -- state nginx
+  refuses 2 usage "'shop/web-9/nginx' is not valid" "no engine has a container of that name" -- state shop/web-9/nginx
+}
+@test "a pod's container by its name: every verb, also when only its checkpoint is left" {
+  local name=shop/web-0/nginx
+  touch "$BUNDLE/rootfs/there"
+  theirs "$T/k3s/io.containerd.runtime.v2.task/k8s.io/k1" k1 '.annotations = {"io.kubernetes.cri.sandbox-name": "web-0",
+    "io.kubernetes.cri.sandbox-namespace": "shop", "io.kubernetes.cri.container-name": "nginx"}'
+  go exec "$name" -- true
+  ends 0
+  go gpu-detect --container "$name"
+  ends 4
+  says "k1/config.json' gives its container no GPU"
+  go pause "$name"
+  ends 0
+  go resume "$name"
+  ends 0
+  go logs "$name"
+  ends 4
+  says "no log of 'k1'"
+  holds "$(ckpt __complete containers)" "$name"
+  ckpt -q checkpoint "$name"
+  holds "$(ckpt images list -q "$name")" "k1@"
+  go -q restore -d "$name"
+  ends 0
+  same k1 "$output"
+  go kill k1
+  ends 0
+  go delete -f k1
+  ends 0
+}
+
 @test "list: without a container of an engine the table has no columns for them" {
   run_container mine
   go list

@@ -46,13 +46,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { kText = 8192, kPath = 4096 };
+enum { kText = 16384, kPath = 4096 };
 
 static const char* name;  // runc, crun, runsc
 static const char* home;  // FAKE_DIR
 static const char *root = "/nonexistent", *log_file, *verb = "";
 static const char *id, *image, *work, *bundle = ".", *pid_file, *signal_name;
-static int leave_running, force, no_image;
+static int leave_running, force, detach, no_image;
 static char** rest;  // what stands behind the id
 
 struct state {
@@ -255,8 +255,10 @@ static void save(const struct state* state) {
   if (!is(name, "runsc")) mkdir(path, 0700);
   state_path(path, id);
   form(beside, "%.4000s.new", path);
-  snprintf(text, sizeof text, "{\"status\":\"%s\",\"pid\":%d,\"bundle\":\"%s\"}", state->status, state->pid,
-           state->bundle);
+  snprintf(text, sizeof text,
+           "{\"status\":\"%s\",\"pid\":%d,\"bundle\":\"%s\",\"bundleDir\":\"%s\",\"config\":{\"labels\":["
+           "\"bundle=%s\"]}}",
+           state->status, state->pid, state->bundle, state->bundle, state->bundle);
   put(beside, text);
   if (rename(beside, path) != 0) abort();
 }
@@ -445,6 +447,12 @@ static void do_ps(void) {
 static void do_exec(void) {
   need();
   if (rest[0] == NULL) fail("no command");
+  const pid_t child = detach ? fork() : 0;
+  if (child == 0 && detach) setsid();
+  char line[32];
+  snprintf(line, sizeof line, "%d", child > 0 ? child : getpid());
+  if (pid_file != NULL && (!detach || child > 0)) put(pid_file, line);
+  if (child > 0) exit(0);
   execvp(rest[0], rest);
   fail("executable file not found");
 }
@@ -597,14 +605,19 @@ static void version(void) {
 }
 
 static int takes_value(const char* flag) {
-  static const char* const kFlags[] = {"--image-path",  "--work-path",
-                                       "--work-dir",    "--bundle",
-                                       "--pid-file",    "--console-socket",
-                                       "--log",         "--log-format",
-                                       "--root",        "--platform",
-                                       "--format",      "--manage-cgroups-mode",
-                                       "--compression", "--cuda-checkpoint-path",
-                                       "--parent-path"};
+  static const char* const kFlags[] = {"--image-path",   "--work-path",
+                                       "--work-dir",     "--bundle",
+                                       "--pid-file",     "--console-socket",
+                                       "--log",          "--log-format",
+                                       "--root",         "--platform",
+                                       "--format",       "--manage-cgroups-mode",
+                                       "--compression",  "--cuda-checkpoint-path",
+                                       "--parent-path",  "--cwd",
+                                       "--user",         "--env",
+                                       "--preserve-fds", "--pass-fd",
+                                       "--network-lock", "--empty-ns",
+                                       "--lsm-profile",  "--lsm-mount-context",
+                                       "--status-fd"};
   for (size_t i = 0; i < sizeof kFlags / sizeof *kFlags; ++i)
     if (is(flag, kFlags[i])) return 1;
   return 0;
@@ -631,6 +644,7 @@ static void take(const char* flag, const char* value) {
     if (is(flag, known[i].flag)) *known[i].into = value;
   if (is(flag, "--leave-running")) leave_running = 1;
   if (is(flag, "--force")) force = 1;
+  if (is(flag, "--detach")) detach = 1;
 }
 
 /// Up to the verb, or up to the id.

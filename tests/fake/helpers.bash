@@ -48,7 +48,7 @@ install_runtime() {
   local verb
   ln -sf "$FAKE_RUNTIME" "$T/bin/$1"
   echo -n "$2" >"$FAKE_DIR/version/$1"
-  for verb in checkpoint restore global; do
+  for verb in checkpoint restore exec global; do
     cp "$FIXTURES/$1-$2-$verb.txt" "$FAKE_DIR/help/$1-$verb.txt"
   done
 }

@@ -8,7 +8,7 @@ ERRORS=$BATS_TEST_DIRNAME/../../runtimes/error.cpp
 declare -gA STATUSES=(
   [run]='1 2 3 4 5 8 9 125 130 143' [checkpoint]='1 2 3 4 5 6 8 9 130 143' [restore]='1 2 3 4 5 6 7 8 9 10 11 125 130 143'
   [list]='2 3 130 143' [state]='1 2 3 4 5' [wait]='1 2 3 4 5 9 130 143' [logs]='2 4 130 143' [exec]='1 2 3 4 5'
-  [completion]='1 2' [doctor]='1 2 3 130 143' [kill]='1 2 3 4 5' [delete]='1 2 3 4 5 8' [gpu-detect]='1 2 3 4 5 130 143' [images]='1 2 3 4 5 7 8 130 143' [gpu-thaw]='1 2 3 4 5 6 8 130 143' [explain]='1 2 4'
+  [completion]='1 2' [doctor]='1 2 3 130 143' [kill]='1 2 3 4 5' [pause]='1 2 3 4 5 8 9 130 143' [resume]='1 2 3 4 5 8 9 130 143' [delete]='1 2 3 4 5 8' [gpu-detect]='1 2 3 4 5 130 143' [images]='1 2 3 4 5 7 8 130 143' [gpu-thaw]='1 2 3 4 5 6 8 130 143' [explain]='1 2 4'
 )
 
 verbs() { "$CKPT" --help | awk '/^Commands:/ { on = 1; next } on && NF { print $1 } on && !NF { exit }'; }

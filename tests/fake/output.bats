@@ -38,6 +38,7 @@ plans() {
     plans " checkpoint --image-path $T/i " checkpoint --image-path "$T/i" "$runtime"
     plans " exec $runtime " exec "$runtime" -- true
     plans " kill $runtime HUP" kill "$runtime" 1
+    plans " pause $runtime" pause "$runtime"
     plans " delete --force $runtime" delete --force "$runtime"
     take_checkpoint "$runtime"
     plans " delete --force $runtime" restore -d --replace "$runtime"

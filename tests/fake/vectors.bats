@@ -175,6 +175,59 @@ END
 ["T/bin/runc","--root","T/root","exec","c","sh","-c","exit $1","--","7","--json"]
 END
 }
+@test "exec: directory, user, environment and descriptors as each runtime has them" {
+  local runtime
+  for runtime in runc crun runsc; do
+    run_container "$runtime" && forget_calls
+    ckpt --runtime "$runtime" exec --cwd /tmp -u 1000:5 -e A=1 --env B=x=y --preserve-fds 2 "$runtime" -- true
+    golden grep '"true"' <<END
+["T/bin/$runtime","--root","T/root","exec","--cwd","/tmp","--user","1000:5","--env","A=1","--env","B=x=y",$(
+      [ "$runtime" = runsc ] && echo '"--pass-fd","3:3","--pass-fd","4:4"' || echo '"--preserve-fds","2"'
+    ),"$runtime","true"]
+END
+  done
+}
+@test "exec: the terminal that the standard input is, by itself and asked for" {
+  local tty
+  run_container c
+  runtime=runsc run_container s && forget_calls
+  for tty in '' -t; do
+    script -qec "unshare --cgroup -- $CKPT exec $tty c -- true && unshare --cgroup -- $CKPT exec $tty s -- true" /dev/null </dev/null 3>&-
+  done
+  golden grep '"true"' <<'END'
+["T/bin/runc","--root","T/root","exec","--tty","c","true"]
+["T/bin/runsc","--root","T/root","exec","s","true"]
+["T/bin/runc","--root","T/root","exec","--tty","c","true"]
+["T/bin/runsc","--root","T/root","exec","s","true"]
+END
+  refuses 2 usage "--tty: the standard input is no terminal" -- exec -t c -- true
+}
+@test "exec --detach: returns at once, with the pid, and leaves nothing" {
+  run_container c && forget_calls
+  go --json exec -d --pid-file "$T/pid" c -- sh -c "echo lost; exec sleep 1000"
+  ends 0
+  golden grep '"exec"' <<'END'
+["T/bin/runc","--root","T/root","--log","T/state/tmp/X/runtime.log","--log-format","json","exec","--detach","--pid-file","T/state/tmp/X/pid","c","sh","-c","echo lost; exec sleep 1000"]
+END
+  same '{"id":"c","pid":'"$(cat "$T/pid")"'}' "$(jq -c . <<<"$output")"
+  await sleeps "$(cat "$T/pid")"
+  kill "$(cat "$T/pid")"
+  same "" "$(ls "$CKPT_STATE_DIR/tmp")"
+}
+sleeps() { [ "$(cat "/proc/$1/comm")" = sleep ]; }
+@test "exec: what cannot be is refused, and nothing is run" {
+  run_container c
+  runtime=runsc run_container s && forget_calls
+  refuses 2 usage "--tty and --detach exclude each other" -- exec -t -d c -- true
+  refuses 2 usage "--cwd 'tmp' is not absolute" -- exec --cwd tmp c -- true
+  refuses 2 usage "'www-data' is not UID or UID:GID" -- exec --user www-data c -- true
+  refuses 2 usage "'=x' is not NAME=VALUE" -- exec --env =x c -- true
+  refuses 3 unsupported "the word '--no-detach' with --detach" -- exec -d s -- app --no-detach
+  advertise crun exec cwd
+  runtime=crun run_container old
+  refuses 3 unsupported "has no way to take --user" -- --runtime crun exec --user 1 old -- true
+  same "" "$(grep '"exec"' "$FAKE_RECORD" | grep -v help)"
+}
 @test "run: the payload becomes the process, the user's bundle stays as it is" {
   local before
   before=$(cksum <"$BUNDLE/config.json")

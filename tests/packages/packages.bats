@@ -74,7 +74,30 @@ ldd_in() { inside "$R" ldd -r "$1" 2>&1; }
   [ -z "$output" ]
 }
 
-in_source() { git -C "$SOURCE" -c user.name=t -c user.email=t@t "$@"; }
+@test "the programs are hardened as Debian's are" {
+  local file elf
+  dpkg-deb -x "$DEB" "$BATS_TEST_TMPDIR/deb"
+  for file in bin/ckpt libexec/ckpt/cuda-checkpoint libexec/ckpt/libckpt-layer.so; do
+    elf=$(readelf -dlW "$BATS_TEST_TMPDIR/deb/usr/$file")
+    echo "$file: $elf"
+    [[ $elf == *GNU_RELRO* && $elf == *"BIND_NOW"* ]]
+  done
+  nm -D "$BATS_TEST_TMPDIR/deb/usr/bin/ckpt" | grep -q __stack_chk_fail
+  nm -D "$BATS_TEST_TMPDIR/deb/usr/bin/ckpt" | grep -q '_chk@'
+}
+
+# errors_of FLAG...: how many files are compiled with warnings as errors, in a configuration with these
+errors_of() {
+  cmake -S "$REPOSITORY" -B "$BATS_TEST_TMPDIR/build" -G Ninja -D CMAKE_EXPORT_COMPILE_COMMANDS=ON "$@" >/dev/null
+  grep -c -- ' -Werror\b' "$BATS_TEST_TMPDIR/build/compile_commands.json" || true
+}
+
+@test "warnings are errors only where it is asked for" {
+  [ "$(errors_of -D CMAKE_BUILD_TYPE=Release)" -eq 0 ]
+  [ "$(errors_of -D CKPT_WERROR=ON)" -gt 100 ]
+}
+
+ -C "$SOURCE" -c user.name=t -c user.email=t@t "$@"; }
 # says VERSION: what version.cmake makes of the source in $SOURCE
 says() {
   cmake -D SOURCE="$SOURCE" -D VERSION=1.2.3 -D OUT="$SOURCE/version.cpp" -P "$REPOSITORY/scripts/version.cmake"
