@@ -177,6 +177,24 @@ TEST_CASE("trust: the program that an engine calls is known only from a file tha
   CHECK(engine_of(bundle, nlohmann::json::object())->runtime_binary.empty());
 }
 
+TEST_CASE("trust: no state holds whoever reads it, or makes them fall", "[trust]") {
+  const Tree tree;
+  const std::string deep = std::string(300'000, '[') + std::string(300'000, ']');
+  tree.file("deep/state.json", "{\"config\":{\"labels\":" + deep + "}}");
+  tree.file("deep/status", "{\"bundle\":" + deep + "}");
+  tree.directory("fifo");
+  tree.directory("device");
+  for (const char* name : {"state.json", "status"}) {
+    REQUIRE(::mkfifo((tree / "fifo" / name).c_str(), 0600) == 0);
+    tree.link(fs::path("device") / name, "/dev/zero");
+  }
+  for (const char* id : {"deep", "fifo", "device"})
+    for (const RuntimeKind kind : {RuntimeKind::runc, RuntimeKind::crun}) {
+      INFO(id);
+      CHECK(bundle_in_state(kind, tree.path(), id).empty());
+    }
+}
+
 TEST_CASE("trust: of an image directory of others only what an import would keep is believed", "[trust]") {
   const Tree tree;
   Manifest m;
