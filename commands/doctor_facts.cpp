@@ -11,6 +11,7 @@
 #include "runtimes/closer_look.h"
 #include "runtimes/diagnosis.h"
 #include "runtimes/fs.h"
+#include "runtimes/machine.h"
 #include "runtimes/program.h"
 
 namespace ckpt {
