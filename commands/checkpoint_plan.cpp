@@ -172,7 +172,7 @@ Case case_of(const CheckpointPlan& plan) {
   Case one{plan.id(), plan.driver().table(), plan.findings, plan.opts, plan.stop};
   one.engine = plan.engine;
   one.watches = plan.watches;
-  if (!plan.findings.connections.empty() && !plan.config.empty())
+  if (!plan.config.empty())
     one.own_network = makes_network_namespace(parse_spec(plan.config, plan.state.bundle + "/config.json"));
   return one;
 }

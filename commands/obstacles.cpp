@@ -169,6 +169,18 @@ Check datagrams(const Case& one, const CloserFindings& found) {
       "pass --ext-unix-sk at checkpoint and restore");
 }
 
+/// CRIU connects them again, which needs a way to the other end.
+Check udp(const Case& one, const CloserFindings& found) {
+  Check check = about(one, "udp", "none is connected");
+  if (found.udp.empty()) return check;
+  check.found = "connected: " + list_of(found.udp);
+  if (!cannot_keep_connections(one)) return check;
+  return judged(check, Status::fails,
+                "runc cannot restore its connected UDP sockets into a network namespace of its own making: " +
+                    list_of(found.udp),
+                "give it a network namespace by path with lo up, or use crun");
+}
+
 Check sessions(const Case& one, const CloserFindings& found) {
   Check check = about(one, "sessions", "all begun inside");
   if (found.sessions.empty() || one.opts.shell_job.value_or(false)) return check;
@@ -222,6 +234,7 @@ std::vector<Check> closer_obstacles(const Case& one, const CloserFindings& found
                                             fmt::format("{}: {}", topic.says, list_of(names)), topic.fix));
   }
   checks.push_back(datagrams(one, found));
+  checks.push_back(udp(one, found));
   checks.push_back(sessions(one, found));
   return checks;
 }

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -49,9 +50,18 @@ std::string protocol_of(pid_t pid, int fd) {
   return length > 0 ? std::string(name, ::strnlen(name, static_cast<std::size_t>(length))) : "";
 }
 
+/// Its link looks like that of any file.
+bool is_message_queue(pid_t pid, int fd) {
+  constexpr unsigned long kMqueue = 0x19800202;  // MQUEUE_MAGIC, ipc/mqueue.c
+  struct statfs type = {};
+  return ::statfs(fmt::format("/proc/{}/fd/{}", pid, fd).c_str(), &type) == 0 &&
+         static_cast<unsigned long>(type.f_type) == kMqueue;
+}
+
 void look_at_kernel_objects(pid_t pid, const OpenFile& file, CloserFindings& found) {
-  if (const std::string object = unknown_object(file.target); !object.empty())
-    found.anonymous.push_back(fmt::format("{} of {}", object, process_name(pid)));
+  std::string object = unknown_object(file.target);
+  if (S_ISREG(file.mode) && is_message_queue(pid, file.fd)) object = "POSIX message queue";
+  if (!object.empty()) found.anonymous.push_back(fmt::format("{} of {}", object, process_name(pid)));
   if (!S_ISSOCK(file.mode)) return;
   if (const std::string protocol = protocol_of(pid, file.fd); !known_protocol(protocol))
     found.sockets.push_back(fmt::format("{} of {}", protocol, process_name(pid)));
@@ -78,7 +88,7 @@ bool has_personality(pid_t pid) {
 }
 
 void look_at_namespaces(pid_t pid, pid_t init, CloserFindings& found) {
-  for (const char* kind : {"net", "ipc", "uts", "pid", "user", "time"})
+  for (const char* kind : {"net", "ipc", "uts", "pid", "user", "time", "cgroup"})
     if (const auto own = namespace_inode(pid, kind); own && own != namespace_inode(init, kind))
       found.namespaces.push_back(fmt::format("{} namespace of {}", kind, process_name(pid)));
 }
@@ -178,6 +188,9 @@ CloserFindings look_closer(pid_t init) {
     }
   }
   look_at_sockets(init, sockets, found);
+  std::set<std::uint64_t> inodes;
+  for (const auto& [inode, pid] : sockets) inodes.insert(inode);
+  found.udp = connected_udp(init, inodes);
   found.private_network = namespace_inode(init, "net") != namespace_inode(::getpid(), "net");
   return found;
 }

@@ -15,6 +15,7 @@ struct CloserFindings {
   std::vector<std::string> inotify;        ///< who watches files
   std::vector<std::string> anonymous;      ///< "perf_event of 'x' (pid 4)": kernel objects behind descriptors
   std::vector<std::string> sockets;        ///< "MPTCP of 'x' (pid 4)"
+  std::vector<std::string> udp;            ///< connected UDP sockets, "127.0.0.1:1 -> 127.0.0.1:2"
   std::vector<std::string> users;          ///< "'x' (pid 4)": another user's, whose limits ckpt may not read
   std::vector<std::string> personalities;  ///< "'x' (pid 4)": has one that is not the common one
   std::vector<std::string> traced;         ///< who is held by a debugger or tracer

@@ -223,12 +223,14 @@ std::set<pid_t> lock_holders(const std::vector<pid_t>& pids) {
   return holders;
 }
 
-std::vector<std::string> established_tcp(pid_t pid, const std::set<std::uint64_t>& inodes) {
-  // ESTABLISHED, SYN_SENT, FIN_WAIT1, FIN_WAIT2, CLOSE_WAIT, LAST_ACK, CLOSING, as CRIU's sk-inet.c has them
-  constexpr std::string_view kConnected = "01 02 04 05 08 09 0B";
+namespace {
+
+/// Of /proc/PID/net/`files`, those in one of `states`.
+std::vector<std::string> connected(pid_t pid, const std::set<std::uint64_t>& inodes,
+                                   std::initializer_list<const char*> files, std::string_view states) {
   std::vector<std::string> found;
   if (inodes.empty()) return found;
-  for (const char* file : {"net/tcp", "net/tcp6"}) {
+  for (const char* file : files) {
     for (const std::string& line : lines_of(proc(pid, file))) {
       std::istringstream words(line);
       std::string slot, local, remote, state, skipped;
@@ -236,11 +238,22 @@ std::vector<std::string> established_tcp(pid_t pid, const std::set<std::uint64_t
       words >> slot >> local >> remote >> state;
       for (int field = 4; field < 9; ++field) words >> skipped;
       words >> inode;
-      if (kConnected.find(state) != std::string_view::npos && inodes.contains(inode))
+      if (states.find(state) != std::string_view::npos && inodes.contains(inode))
         found.push_back(address(local) + " -> " + address(remote));
     }
   }
   return found;
+}
+
+}  // namespace
+
+std::vector<std::string> established_tcp(pid_t pid, const std::set<std::uint64_t>& inodes) {
+  // ESTABLISHED, SYN_SENT, FIN_WAIT1, FIN_WAIT2, CLOSE_WAIT, LAST_ACK, CLOSING, as CRIU's sk-inet.c has them
+  return connected(pid, inodes, {"net/tcp", "net/tcp6"}, "01 02 04 05 08 09 0B");
+}
+
+std::vector<std::string> connected_udp(pid_t pid, const std::set<std::uint64_t>& inodes) {
+  return connected(pid, inodes, {"net/udp", "net/udp6"}, "01");
 }
 
 std::optional<std::uint64_t> namespace_inode(pid_t pid, const char* name) {

@@ -69,6 +69,8 @@ std::set<pid_t> lock_holders(const std::vector<pid_t>& pids);
 /// TCP connections in `pid`'s network namespace whose socket is among `inodes`, also those that are being
 /// made or are half closed, as "127.0.0.1:80 -> 127.0.0.1:41000".
 std::vector<std::string> established_tcp(pid_t pid, const std::set<std::uint64_t>& inodes);
+/// The same of UDP sockets that are connected.
+std::vector<std::string> connected_udp(pid_t pid, const std::set<std::uint64_t>& inodes);
 /// The inode behind /proc/PID/ns/NAME; nullopt when gone.
 std::optional<std::uint64_t> namespace_inode(pid_t pid, const char* name);
 

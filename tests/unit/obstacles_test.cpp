@@ -51,7 +51,7 @@ TEST_CASE("obstacles: a container with nothing special has none") {
         "exec-sessions stdio deleted-files ghost-files tcp file-locks watches pid-namespace");
   CHECK(those(subject.judge({}), Status::ok) ==
         "io-uring devices unix-streams tracer namespaces kernel-objects sockets users personality inotify "
-        "unix-datagrams sessions");
+        "unix-datagrams udp sessions");
   for (const Check& check : subject.judge()) {
     CHECK(check.area == "c1");
     CHECK(check.fix.empty());
@@ -147,6 +147,27 @@ TEST_CASE("obstacles: what CRIU refuses") {
   apart.private_network = true;
   CHECK(those(subject.judge(apart), Status::fails) ==
         "io-uring devices unix-streams tracer namespaces unix-datagrams");
+}
+
+TEST_CASE("obstacles: runc and connected UDP sockets in a network namespace of its own making") {
+  Subject subject;
+  const CloserFindings found{.udp = {"127.0.0.1:5 -> 127.0.0.1:6"}};
+  CHECK(those(subject.judge(found), Status::fails) == "udp");
+  subject.own_network = false;
+  CHECK(those(subject.judge(found), Status::fails).empty());
+  subject.own_network = true;
+  subject.kind = RuntimeKind::crun;
+  CHECK(those(subject.judge(found), Status::fails).empty());
+}
+
+TEST_CASE(
+    "obstacles: kernel objects, protocols and users that CRIU cannot take are refused, a personality told") {
+  const Subject subject;
+  const CloserFindings found{.anonymous = {"a"}, .sockets = {"b"}, .users = {"c"}, .personalities = {"d"}};
+  const std::vector<Check> checks = subject.judge(found);
+  CHECK(those(checks, Status::fails) == "kernel-objects sockets users");
+  CHECK(those(checks, Status::warning) == "personality");
+  for (const Check& check : checks) CHECK(check.fix.empty() == (check.status != Status::fails));
 }
 
 TEST_CASE("obstacles: room in the store") {
