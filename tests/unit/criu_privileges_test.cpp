@@ -95,8 +95,9 @@ TEST_CASE("privileges: rights of every thread of living processes") {
 TEST_CASE("privileges: a namespace whose id is the host's is the host's, of a process or of a descriptor") {
   const Images images;
   std::string mixed;  // network and mount as the host's, ids that are left out too
-  for (const auto& [number, id] : {std::pair(5U, 55U), {6U, 6U}, {7U, 57U}, {8U, 58U}, {9U, 9U}, {10U, 100U}})
-    mixed += field(number, id);
+  const std::vector<std::pair<unsigned, std::uint64_t>> there = {{5, 55}, {6, 6}, {7, 57},
+                                                                 {8, 58}, {9, 9}, {10, 100}};
+  for (const auto& [number, id] : there) mixed += field(number, id);
   images.write("inventory.img", inventory(field(5, 5) + field(6, 6) + field(7, 7) + field(8, 8) +
                                           field(9, 9) + field(10, 100)));
   images.write("ids-1.img", kMagic + entry(mixed));

@@ -180,10 +180,11 @@ std::vector<StoredImage> taken(const std::vector<std::time_t>& clocks) {
 
 TEST_CASE("retention: names are in the order in which checkpoints were taken, whatever the clock says") {
   constexpr std::time_t kDay = 86400;
-  for (const auto& clocks : {std::vector<std::time_t>{kNow, kNow, kNow},
-                             {kNow + 2 * kDay, kNow, kNow + 1},
-                             {kNow, 5, 4, 3},
-                             {kNow, kNow + 3000 * kDay, kNow + 1, 7}}) {
+  const std::vector<std::vector<std::time_t>> told = {{kNow, kNow, kNow},
+                                                      {kNow + 2 * kDay, kNow, kNow + 1},
+                                                      {kNow, 5, 4, 3},
+                                                      {kNow, kNow + 3000 * kDay, kNow + 1, 7}};
+  for (const auto& clocks : told) {
     const auto images = taken(clocks);
     for (std::size_t i = 1; i < images.size(); ++i)
       CHECK(images[i - 1].path.filename() < images[i].path.filename());
