@@ -93,11 +93,11 @@ states() { ckpt list --json "$@" | jq -r 'map("\(.id)=\(.status)") | join(" ")';
   refuses 2 usage "'lxc' is not one of" -- list --manager lxc
 }
 @test "list: --manager and --filter" {
-  local bundle=$T/io.containerd.runtime.v2.task/k8s.io/k1
-  mkdir -p "$bundle"
+  local home=$T/io.containerd.runtime.v2.task/k8s.io/k1
+  mkdir -p "$home"
   jq --arg root "$BUNDLE/rootfs" '.root.path = $root | .annotations = {"io.kubernetes.cri.sandbox-name": "web-0",
-    "io.kubernetes.cri.sandbox-namespace": "shop", "io.kubernetes.cri.container-name": "nginx"}' "$BUNDLE/config.json" >"$bundle/config.json"
-  runc --root "$ROOT" create --bundle "$bundle" --pid-file "$T/pid" k1 </dev/null >/dev/null 3>&-
+    "io.kubernetes.cri.sandbox-namespace": "shop", "io.kubernetes.cri.container-name": "nginx"}' "$BUNDLE/config.json" >"$home/config.json"
+  runc --root "$ROOT" create --bundle "$home" --pid-file "$T/pid" k1 </dev/null >/dev/null 3>&-
   runc --root "$ROOT" start k1 </dev/null >/dev/null 3>&-
   run_container mine
   same "k1=running" "$(states --manager containerd)"
