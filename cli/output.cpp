@@ -100,8 +100,8 @@ void TerminalOutput::table(const std::vector<std::string>& heading,
 }
 
 void TerminalOutput::raw(const std::string& bytes) {
-  std::fwrite(bytes.data(), 1, bytes.size(), stdout);
-  std::fflush(stdout);
+  const bool written = std::fwrite(bytes.data(), 1, bytes.size(), stdout) == bytes.size();
+  if ((std::fflush(stdout) != 0 || !written) && write_error_ == 0) write_error_ = errno;
 }
 
 void print_error(const Error& error, bool as_json) {

@@ -21,11 +21,14 @@ class TerminalOutput : public Output {
   void table(const std::vector<std::string>& heading,
              const std::vector<std::vector<std::string>>& rows) override;
   void raw(const std::string& bytes) override;
+  /// errno of the first raw() that could not be written; 0: all were.
+  int write_error() const { return write_error_; }
 
  private:
   void log(const char* level, const std::string& text);
   const Globals& globals_;
   std::FILE* log_ = nullptr;
+  int write_error_ = 0;
 };
 
 /// "ckpt: MESSAGE; HINT [log: PATH]" or {"error":{...}}, on stderr.

@@ -174,8 +174,10 @@ int run_action(Invocation& invocation, const CommandLine& line) {
     require_own_places(globals, name);
     see_through_wrapper(invocation.globals, prober);
     const int status = action(context);
-    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
-      throw Error(ErrorCode::runtime_failed, "cannot write to standard output: " + errno_text(errno));
+    const int error = std::fflush(stdout) != 0 ? errno : out.write_error();
+    if (error != 0 || std::ferror(stdout) != 0)
+      throw Error(ErrorCode::runtime_failed,
+                  "cannot write to standard output" + (error != 0 ? ": " + errno_text(error) : ""));
     return status;
   }
   return exit_status(ErrorCode::usage);

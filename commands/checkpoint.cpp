@@ -4,6 +4,7 @@
 #include "commands/checkpoint_plan.h"
 #include "commands/engine_names.h"
 #include "commands/images_far.h"
+#include "commands/listing.h"
 #include "commands/metrics.h"
 #include "commands/options.h"
 #include "commands/pre_copy.h"
@@ -37,6 +38,8 @@ CLI::Validator compression() {
 
 struct CheckpointOptions {
   std::vector<std::string> ids;
+  bool all = false;  ///< every one that runs, after `filter`
+  ListFilter filter;
   std::optional<std::string> image_path, work_path;
   CheckpointOpts opts;
   CudaOptions cuda;
@@ -166,7 +169,7 @@ void require_own_places(const CheckpointOptions& o) {
 }
 
 void check(const Context& context, const CheckpointOptions& o) {
-  if (o.ids.size() > 1 && o.image_path)
+  if ((o.all || o.ids.size() > 1) && o.image_path)
     throw Error(ErrorCode::usage,
                 "--image-path takes one container; without it each gets its place in the store");
   if (o.keep.any() && o.image_path)
@@ -180,7 +183,7 @@ void check(const Context& context, const CheckpointOptions& o) {
         .with_hint("leave one of the two out");
   if (o.push && o.image_path)
     throw Error(ErrorCode::usage, "--push sends from the store, --image-path is outside of it");
-  if (o.push) require_destination(*o.push, o.ids.size() > 1);
+  if (o.push) require_destination(*o.push, o.all || o.ids.size() > 1);
   if (!o.push && o.far.any())
     throw Error(ErrorCode::usage, "--authfile, --rclone-config and --tls-verify go with --push");
   if (o.opts.tcp && o.opts.allow_open_tcp) throw Error(ErrorCode::usage, "--tcp excludes --tcp-established");
@@ -194,6 +197,40 @@ void check(const Context& context, const CheckpointOptions& o) {
   if (o.metrics_file) MetricsFile{*o.metrics_file};
 }
 
+/// One container of the call; with --all, of which runtime and root it is.
+struct Chosen {
+  std::string id;
+  std::optional<Globals> its_own;
+};
+
+std::vector<Chosen> chosen(const Context& context, const CheckpointOptions& o) {
+  std::vector<Chosen> all;
+  for (const std::string& id : o.ids) all.push_back({id, std::nullopt});
+  if (!o.all) return all;
+  for (const Listed& one : listed(context, o.filter))
+    if (one.status == "running" || one.status == "paused")
+      all.push_back({one.id, globals_for(context, one)});
+    else
+      context.out.detail(fmt::format("container '{}' is {} and left out", one.id, one.status));
+  return all;
+}
+
+json checkpoint_chosen(const Context& context, const CheckpointOptions& o, const Chosen& one) {
+  if (!one.its_own) return checkpoint_one(context, o, one.id);
+  Context its = {*one.its_own, context.runner, context.prober, context.records, context.out};
+  return checkpoint_one(its, o, one.id);
+}
+
+void require_choice(const CheckpointOptions& o) {
+  if (o.ids.empty() && !o.all)
+    throw Error(ErrorCode::usage, "no container is named: ID is required, or --all")
+        .with_hint("'ckpt checkpoint --help' shows how it is used");
+  if (!o.ids.empty() && o.all)
+    throw Error(ErrorCode::usage, "--all and containers by name exclude each other");
+  if (!o.all && (o.filter.manager || !o.filter.filters.empty()))
+    throw Error(ErrorCode::usage, "--manager and --filter go with --all");
+}
+
 void wait_splay(const Context& context, const CheckpointOptions& o) {
   if (!o.splay || context.globals.dry_run) return;
   const auto delay = random_below(*o.splay);
@@ -204,18 +241,23 @@ void wait_splay(const Context& context, const CheckpointOptions& o) {
 
 /// Each id on its own; the first failure decides the exit status, after all were tried.
 int checkpoint_all(Context& context, const CheckpointOptions& o) {
+  require_choice(o);
   check(context, o);
   if (o.check) {
     const fs::path place = o.image_path ? absolute_path(*o.image_path) : fs::path(context.globals.store);
-    check_containers(context, {o.opts, o.cuda, !o.pre_copy.empty(), o.explain_flags, o.force, place}, o.ids);
+    std::vector<std::string> ids;
+    for (const Chosen& one : chosen(context, o)) ids.push_back(one.id);
+    check_containers(context, {o.opts, o.cuda, !o.pre_copy.empty(), o.explain_flags, o.force, place}, ids);
     return 0;
   }
   wait_splay(context, o);
   json results = json::array();
   std::optional<Error> failed;
-  for (const std::string& id : o.ids) {
+  const std::vector<Chosen> all = chosen(context, o);
+  for (const Chosen& one : all) {
+    const std::string& id = one.id;
     try {
-      results.push_back(checkpoint_one(context, o, id));
+      results.push_back(checkpoint_chosen(context, o, one));
       if (!context.globals.json && !context.globals.dry_run)
         context.out.line(o.image_path ? results.back()["image"] : results.back()["name"]);
       count(context, o, [&](const MetricsFile& metrics) { metrics.succeeded(results.back()); });
@@ -239,10 +281,10 @@ int checkpoint_all(Context& context, const CheckpointOptions& o) {
     for (const json& one : results)
       for (const json& argv : one) commands.push_back(argv.get<Argv>());
     if (o.push)
-      for (const std::string& id : o.ids)
-        commands.push_back({"ckpt", "images", "push", id + "@latest", *o.push});
+      for (const Chosen& one : all)
+        commands.push_back({"ckpt", "images", "push", one.id + "@latest", *o.push});
     if (!failed) context.print_plan(commands);
-  } else if (context.globals.json && (o.ids.size() > 1 || !results.empty())) {
+  } else if (context.globals.json && (o.ids.size() != 1 || !results.empty())) {
     context.out.document(o.ids.size() == 1 ? results[0] : results);
   }
   if (failed) throw *failed;
@@ -315,7 +357,10 @@ Action declare_checkpoint(CLI::App& app) {
     app.get_option(name)->group("CRIU");
   for (const char* name : {"--if-busy", "--if-not-running", "--retries", "--splay", "--metrics-file"})
     app.get_option(name)->group("Unattended");
-  app.add_option("ID", o->ids, "containers to checkpoint")->required();
+  app.add_flag("--all", o->all, "every container that runs, as 'ckpt list' shows them");
+  declare_filter(app, o->filter);
+  for (const char* name : {"--all", "--manager", "--filter"}) app.get_option(name)->group("Containers");
+  app.add_option("ID", o->ids, "containers to checkpoint");
   return [o](Context& context) { return checkpoint_all(context, *o); };
 }
 

@@ -250,7 +250,7 @@ CLI::Validator archive_compression() {
       [](std::string& value) {
         return zstd_level(value) ? "" : not_one_of(value, {"none", "gzip", "zstd"});
       },
-      "none|gzip|zstd");
+      "none|zstd");
 }
 
 /// Words after the action, as messages call them.
@@ -349,9 +349,10 @@ Action declare_images(CLI::App& app) {
       ->type_name("FILE");
   app.add_option("--archive", o->archive.archive, "with export: the archive to write, - for stdout")
       ->type_name("FILE");
-  app.add_option("--compression", o->archive.compression,
-                 "with export and push: zstd:LEVEL with a level of 1 to 19 (default: by the archive's name, "
-                 "else zstd)")
+  app.add_option(
+         "--compression", o->archive.compression,
+         "with export and push: zstd:LEVEL with a level of 1 to 19, for push also what registries call "
+         "gzip (default: by the archive's name, else zstd)")
       ->check(archive_compression());
   app.add_option("--id", o->archive.id, "with import and pull: the container's id (default: the archive's)")
       ->type_name("NAME");

@@ -5,6 +5,7 @@
 
 #include "commands/engine_names.h"
 #include "commands/guarding.h"
+#include "commands/listing.h"
 #include "commands/options.h"
 #include "commands/verbs.h"
 #include "images/store.h"
@@ -17,18 +18,6 @@ namespace ckpt {
 namespace {
 
 using nlohmann::json;
-
-struct ListOptions {
-  bool all = false;
-};
-
-struct Row {
-  std::string id, runtime, root, status, bundle, created, last_checkpoint;
-  pid_t pid = 0;
-  std::optional<std::vector<std::string>> gpu = {};  ///< nullopt: not a container of ckpt's, not known
-  std::optional<Engine> engine = {};                 ///< nullopt: ckpt's, or a person's
-  bool left_paused = false;                          ///< by a ckpt that died
-};
 
 struct Answer {
   Root root;
@@ -88,19 +77,19 @@ std::string last_checkpoint(const Context& context, const std::string& id) {
   return checkpoints.empty() ? "" : id + "@" + checkpoints.back().filename().string();
 }
 
-Row row_of(const Context& context, const Answer& answer, const ContainerState& state,
-           const std::vector<Record>& records) {
-  Row row{.id = state.id,
-          .runtime = std::string(table_of(answer.kind).name),
-          .root = answer.root.path,
-          .status = state.status,
-          .bundle = state.bundle,
-          .created = state.created,
-          .last_checkpoint = last_checkpoint(context, state.id),
-          .pid = state.pid,
-          .engine = engine_of(state.bundle),
-          .left_paused = left_paused(context, {.kind = answer.kind, .path = {}, .root = answer.root.path},
-                                     state.id, state.status)};
+Listed row_of(const Context& context, const Answer& answer, const ContainerState& state,
+              const std::vector<Record>& records) {
+  Listed row{.id = state.id,
+             .runtime = std::string(table_of(answer.kind).name),
+             .root = answer.root.path,
+             .status = state.status,
+             .bundle = state.bundle,
+             .created = state.created,
+             .last_checkpoint = last_checkpoint(context, state.id),
+             .pid = state.pid,
+             .engine = engine_of(state.bundle),
+             .left_paused = left_paused(context, {.kind = answer.kind, .path = {}, .root = answer.root.path},
+                                        state.id, state.status)};
   for (const Record& record : records)
     if (record.id == state.id && record.target.kind == answer.kind &&
         record.target.root == answer.root.path) {
@@ -112,7 +101,7 @@ Row row_of(const Context& context, const Answer& answer, const ContainerState& s
 }
 
 /// With --all: those that a checkpoint stopped; no runtime knows them any more.
-void add_checkpointed(const Context& context, const std::vector<Record>& records, std::vector<Row>& rows) {
+void add_checkpointed(const Context& context, const std::vector<Record>& records, std::vector<Listed>& rows) {
   for (const Record& record : records) {
     const auto exit = context.records.exit(record);
     if (!exit || exit->checkpointed_to.empty() || holds(record.target, record.id)) continue;
@@ -137,7 +126,7 @@ json to_json(const Engine& engine) {
           {"container", engine.container}};
 }
 
-json to_json(const Row& row) {
+json to_json(const Listed& row) {
   json document = {{"id", row.id},
                    {"runtime", row.runtime},
                    {"root", row.root},
@@ -153,12 +142,12 @@ json to_json(const Row& row) {
 }
 
 /// Whose they are is shown where one is an engine's.
-void show_table(const Context& context, const std::vector<Row>& rows) {
-  const bool engines = std::any_of(rows.begin(), rows.end(), [](const Row& row) { return row.engine; });
+void show_table(const Context& context, const std::vector<Listed>& rows) {
+  const bool engines = std::any_of(rows.begin(), rows.end(), [](const Listed& row) { return row.engine; });
   std::vector<std::string> heading = {"ID", "RUNTIME", "STATUS", "PID", "ROOT", "LAST CHECKPOINT"};
   if (engines) heading.insert(heading.end(), {"ENGINE", "NAME"});
   std::vector<std::vector<std::string>> cells;
-  for (const Row& row : rows) {
+  for (const Listed& row : rows) {
     cells.push_back({row.id, row.runtime, row.status, row.pid > 0 ? fmt::format("{}", row.pid) : "-",
                      row.root, row.last_checkpoint.empty() ? "-" : row.last_checkpoint});
     if (engines)
@@ -168,13 +157,13 @@ void show_table(const Context& context, const std::vector<Row>& rows) {
   context.out.table(heading, cells);
 }
 
-void show(const Context& context, const std::vector<Row>& rows) {
+void show(const Context& context, const std::vector<Listed>& rows) {
   if (context.globals.json) {
     json document = json::array();
-    for (const Row& row : rows) document.push_back(to_json(row));
+    for (const Listed& row : rows) document.push_back(to_json(row));
     context.out.document(document);
   } else if (context.globals.quiet) {
-    for (const Row& row : rows) context.out.line(row.id);
+    for (const Listed& row : rows) context.out.line(row.id);
   } else {
     show_table(context, rows);
   }
@@ -189,23 +178,9 @@ void note_foreign(const Context& context) {
         foreign.front(), foreign.size() == 1 ? "it is" : "is one"));
 }
 
-int list_containers(Context& context, const ListOptions& o) {
-  if (context.globals.runtime_path)
-    runtime_binary(context.globals, runc_table());  // a wrong one is no warning
-  const std::vector<Record> records = context.records.all();
-  std::vector<Row> rows;
-  for (const Answer& answer : ask_all(context, records)) {
-    if (!answer.root.error.empty())
-      context.out.warn(fmt::format("could not read '{}': {}", answer.root.path, answer.root.error));
-    else if (!answer.error.empty())
-      context.out.warn(fmt::format("could not list {} in '{}': {}", table_of(answer.kind).name,
-                                   answer.root.path, answer.error));
-    for (const ContainerState& state : answer.states) rows.push_back(row_of(context, answer, state, records));
-  }
-  if (o.all) add_checkpointed(context, records, rows);
-  std::sort(rows.begin(), rows.end(),
-            [](const Row& a, const Row& b) { return std::tie(a.id, a.root) < std::tie(b.id, b.root); });
-  for (const Row& row : rows)
+int list_containers(Context& context, const ListFilter& filter) {
+  const std::vector<Listed> rows = listed(context, filter);
+  for (const Listed& row : rows)
     if (row.left_paused) context.out.warn(left_paused_text(row.id));
   show(context, rows);
   note_foreign(context);
@@ -214,9 +189,30 @@ int list_containers(Context& context, const ListOptions& o) {
 
 }  // namespace
 
+std::vector<Listed> listed(const Context& context, const ListFilter& filter) {
+  if (context.globals.runtime_path)
+    runtime_binary(context.globals, runc_table());  // a wrong one is no warning
+  const std::vector<Record> records = context.records.all();
+  std::vector<Listed> rows;
+  for (const Answer& answer : ask_all(context, records)) {
+    if (!answer.root.error.empty())
+      context.out.warn(fmt::format("could not read '{}': {}", answer.root.path, answer.root.error));
+    else if (!answer.error.empty())
+      context.out.warn(fmt::format("could not list {} in '{}': {}", table_of(answer.kind).name,
+                                   answer.root.path, answer.error));
+    for (const ContainerState& state : answer.states) rows.push_back(row_of(context, answer, state, records));
+  }
+  if (filter.all) add_checkpointed(context, records, rows);
+  std::erase_if(rows, [&](const Listed& row) { return !fits(row, filter); });
+  std::sort(rows.begin(), rows.end(),
+            [](const Listed& a, const Listed& b) { return std::tie(a.id, a.root) < std::tie(b.id, b.root); });
+  return rows;
+}
+
 Action declare_list(CLI::App& app) {
-  auto o = std::make_shared<ListOptions>();
+  auto o = std::make_shared<ListFilter>();
   app.add_flag("-a,--all", o->all, "also containers that a checkpoint stopped");
+  declare_filter(app, *o);
   return [o](Context& context) { return list_containers(context, *o); };
 }
 

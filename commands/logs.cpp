@@ -56,9 +56,10 @@ int show_logs(Context& context, LogsOptions o) {
   std::string path = context.default_log(o.id).string();
   for (Record& known : context.records.of_id(o.id)) record = std::move(known);
   if (record && record->log_path.empty())
-    throw Error(ErrorCode::not_found,
-                fmt::format("the output of '{}' is not logged: it {}", o.id,
-                            record->attached ? "runs attached" : "has a console socket"))
+    throw Error(ErrorCode::not_found, fmt::format("the output of '{}' is not logged: it {}", o.id,
+                                                  record->attached   ? "runs attached"
+                                                  : record->terminal ? "has a console socket"
+                                                                     : "has the streams of who started it"))
         .with_hint("run it with --log-path");
   if (record) path = record->log_path;
   const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));

@@ -5,12 +5,14 @@
 #include "commands/criu.h"
 #include "commands/engine_names.h"
 #include "commands/engine_restore.h"
+#include "commands/gathered.h"
 #include "commands/guarding.h"
 #include "commands/options.h"
 #include "commands/privileges.h"
 #include "commands/progress.h"
 #include "commands/recovery.h"
 #include "commands/restore_verify.h"
+#include "commands/several.h"
 #include "commands/verbs.h"
 #include "gpu/tools.h"
 #include "images/compressed_image.h"
@@ -285,6 +287,58 @@ int restore_near(const Context& context, const RestoreOptions& o) {
   }
 }
 
+/// What belongs to one container alone.
+void require_for_several(const RestoreOptions& o) {
+  if (!o.detach.value_or(false) && !o.check.value_or(false))
+    throw Error(ErrorCode::usage,
+                "several containers are restored with --detach; ckpt can stay with one only");
+  if (o.from || o.image_path || o.bundle || o.spec || o.work_path || o.hostname || o.pid_file || o.log_path ||
+      o.console_socket)
+    throw Error(ErrorCode::usage,
+                "--from, --image-path, --bundle, --spec, --work-path, --hostname, --pid-file, --log-path and "
+                "--console-socket are for one container");
+}
+
+std::vector<std::string> stopped_by_checkpoints(const Context& context, ListFilter filter) {
+  filter.all = true;
+  std::vector<std::string> ids;
+  for (const Listed& one : listed(context, filter))
+    if (one.status == "checkpointed" && (ids.empty() || ids.back() != one.id)) ids.push_back(one.id);
+  return ids;
+}
+
+/// Each on its own; the first failure decides the exit status, after all were tried.
+int restore_several(const Context& context, const RestoreOptions& o) {
+  require_for_several(o);
+  Gathered out(context.out);
+  const Context each = {context.globals, context.runner, context.prober, context.records, out};
+  const auto tell = [&] {
+    if (context.globals.json && !context.globals.dry_run) context.out.document(out.documents());
+  };
+  try {
+    each_on_its_own(o.all ? stopped_by_checkpoints(context, o.filter) : o.ids, [&](const std::string& name) {
+      RestoreOptions one = o;
+      one.id = name;
+      restore_container(each, one);
+    });
+  } catch (const Error&) {
+    if (!out.documents().empty()) tell();
+    throw;
+  }
+  if (context.globals.json) context.out.document(out.documents());
+  return 0;
+}
+
+int restore(const Context& context, RestoreOptions o) {
+  if (o.all && !o.ids.empty())
+    throw Error(ErrorCode::usage, "--all and containers by name exclude each other");
+  if (!o.all && (o.filter.manager || !o.filter.filters.empty()))
+    throw Error(ErrorCode::usage, "--manager and --filter go with --all");
+  if (o.all || o.ids.size() > 1) return restore_several(context, o);
+  if (!o.ids.empty()) o.id = o.ids.front();
+  return restore_container(context, std::move(o));
+}
+
 }  // namespace
 
 Action declare_restore(CLI::App& app) {
@@ -350,9 +404,12 @@ Action declare_restore(CLI::App& app) {
                            "--file-locks", "--ext-unix-sk", "--shell-job", "--manage-cgroups-mode"})
     app.get_option(name)->group("CRIU");
   for (const char* name : {"--cuda", "--gpu-map"}) app.get_option(name)->group("GPU");
-  app.add_option("ID", o->id,
+  app.add_flag("--all", o->all, "every container that a checkpoint stopped, as 'ckpt list --all' shows them");
+  declare_filter(app, o->filter);
+  for (const char* name : {"--all", "--manager", "--filter"}) app.get_option(name)->group("Containers");
+  app.add_option("ID", o->ids,
                  "container; its newest checkpoint, or the new name with --from and --image-path");
-  return launching_action(o, [o](Context& context) { return restore_container(context, *o); });
+  return launching_action(o, [o](Context& context) { return restore(context, *o); });
 }
 
 }  // namespace ckpt

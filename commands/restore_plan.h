@@ -12,6 +12,7 @@
 #include "commands/gpu.h"
 #include "commands/images_far.h"
 #include "commands/launching.h"
+#include "commands/listing.h"
 #include "images/store.h"
 #include "runtimes/spelling.h"
 
@@ -19,6 +20,9 @@ namespace ckpt {
 
 struct RestoreOptions : LaunchOptions {
   std::optional<std::string> image_path, from, bundle, spec, work_path, hostname, tcp, engine;
+  std::vector<std::string> ids;  ///< as they were named; each becomes `id`
+  bool all = false;              ///< every one that a checkpoint stopped, after `filter`
+  ListFilter filter;
   FarOptions far;           ///< when `from` is far
   bool trust_spec = false;  ///< of what is pulled
   std::vector<std::string> gpu_map, map_mounts;

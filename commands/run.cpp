@@ -21,7 +21,7 @@ using nlohmann::json;
 using std::chrono::seconds;
 
 struct RunOptions : LaunchOptions {
-  std::string bundle = ".";
+  std::string bundle = ".", stdio = "log";
   std::vector<std::string> devices, cdi_dirs;
   std::optional<bool> overlay;
 };
@@ -32,7 +32,8 @@ Record new_record(const Context& context, const RunOptions& o, const Target& tar
   record.bundle = bundle.place();
   record.config_digest = digest_of(bundle.text);
   record.terminal = terminal;
-  record.stdio_pipes = !terminal;
+  record.stdio_pipes = !terminal && o.stdio == "log";
+  if (o.stdio == "inherit") record.log_path.clear();
   return record;
 }
 
@@ -43,6 +44,7 @@ Launch plan_launch(const Context& context, const Record& record, const LaunchFil
   Launch launch;
   launch.steps = {{"create", create_args(opts, record.id)}, {"start", {record.id}}};
   launch.pid_file = files.pid_file.string();
+  launch.inherit_stdio = o.stdio == "inherit";
   if (files.own_console) launch.console_socket = files.console_socket;
   launch.runtime_log = files.runtime_log.string();
   launch.timeout_ms = static_cast<int>(context.timeout_or(seconds(120)).value_or(seconds(0)).count());
@@ -115,6 +117,9 @@ int run_container(const Context& context, const RunOptions& o) {
   const bool terminal = wants_terminal(spec);
   if (o.console_socket && !terminal)
     throw Error(ErrorCode::usage, "--console-socket needs process.terminal true in config.json");
+  if (o.stdio == "inherit" && (terminal || o.log_path))
+    throw Error(ErrorCode::usage, terminal ? "--stdio inherit needs process.terminal false in config.json"
+                                           : "--stdio inherit and --log-path exclude each other");
   require_bind_sources(spec);
 
   Record record = new_record(context, o, driver.target(), bundle, terminal);
@@ -167,6 +172,8 @@ Action declare_run(CLI::App& app) {
       ->type_name("DIR")
       ->allow_extra_args(false)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  app.add_option("--stdio", o->stdio, "its streams: kept in its log, or the caller's own (default: log)")
+      ->check(one_of({"log", "inherit"}));
   add_switch(app, "--overlay", o->overlay,
              "what it writes to its root file system goes to a layer of its own");
   app.add_option("ID", o->id, "name of the new container")->required();

@@ -115,7 +115,7 @@ class Import {
     if (failed.empty()) return;
     if (error == ENOMEM) throw std::bad_alloc();
     if (of_this_host(error)) throw Error(ErrorCode::runtime_failed, fmt::format("'{}': {}", name_, failed));
-    refuse("is damaged, cut short or no archive: " + failed);
+    refuse(failed.starts_with("is ") ? failed : "is damaged, cut short or no archive: " + failed);
   }
 
   void one(const ArchiveEntry& entry) {

@@ -53,11 +53,16 @@ pid_t start_monitor(const Records& records, const Record& record, const Launch& 
   write_file_atomic(directory / "launch.json", json_text(launch_to_json(launch)));
   throw_if_interrupted();
   Pipe ready = make_pipe();
-  const Command command{.program = "/proc/self/exe",
-                        .args = {"__monitor", directory.string()},
-                        .in = Null{},
-                        .out = Null{},
-                        .err = Null{}};
+  Command command{.program = "/proc/self/exe",
+                  .args = {"__monitor", directory.string()},
+                  .in = Null{},
+                  .out = Null{},
+                  .err = Null{}};
+  if (launch.inherit_stdio) {
+    command.in = Inherit{};
+    command.out = Inherit{};
+    command.err = Inherit{};
+  }
   const pid_t monitor = spawn_detached(command, ready.write.get());
   ready.write.reset();
   const std::string text = read_report(ready.read, monitor);

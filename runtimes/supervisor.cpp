@@ -133,6 +133,7 @@ json launch_to_json(const Launch& launch) {
           {"runtime_log", launch.runtime_log},
           {"criu_log", launch.criu_log},
           {"timeout_ms", launch.timeout_ms},
+          {"inherit_stdio", launch.inherit_stdio},
           {"is_restore", launch.is_restore}};
 }
 
@@ -146,6 +147,7 @@ Launch launch_from_json(const json& in) {
   launch.runtime_log = in.at("runtime_log");
   launch.criu_log = in.at("criu_log");
   launch.timeout_ms = in.at("timeout_ms");
+  launch.inherit_stdio = in.at("inherit_stdio");
   launch.is_restore = in.at("is_restore");
   return launch;
 }
@@ -201,6 +203,10 @@ Command Supervisor::step_command(const Launch::Step& step) {
     command.in = ToFd{s.in.read.get()};
     command.out = ToFd{s.out.write.get()};
     command.err = ToFd{s.err.write.get()};
+  } else if (makes_it && launch_.inherit_stdio) {
+    command.in = Inherit{};
+    command.out = Inherit{};
+    command.err = Inherit{};
   } else if (makes_it) {
     command.out = Null{};
     command.err = ToFd{s.runtime_errors.get()};

@@ -29,6 +29,7 @@ struct Launch {
   std::vector<Step> steps;
   std::map<std::string, std::string> env;  ///< CRIU_CONFIG_FILE
   std::string pid_file;                    ///< ours; given to the runtime among the arguments
+  bool inherit_stdio = false;              ///< the container's streams are ckpt's own; no pipes, no terminal
   std::string console_socket;              ///< ours, on which the runtime sends the terminal; empty: none
   std::string runtime_log;                 ///< where the runtime writes its JSON log
   std::string criu_log;                    ///< restore.log, watched for a runaway; empty: none

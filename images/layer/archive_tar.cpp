@@ -282,6 +282,25 @@ std::string text_or_empty(const char* text) {
   return text != nullptr ? text : "";
 }
 
+/// What the first bytes say of a packing that ckpt does not unpack; empty: nothing.
+std::string foreign_packing(std::string_view begin) {
+  struct Packing {
+    std::string_view magic, name, program;
+  };
+  static constexpr Packing kPackings[] = {{"\xfd"
+                                           "7zXZ",
+                                           "an xz", "xz -dc"},
+                                          {"BZh", "a bzip2", "bzip2 -dc"},
+                                          {"\x04\x22\x4d\x18", "an lz4", "lz4 -dc"},
+                                          {"LZIP", "an lzip", "lzip -dc"},
+                                          {"PK\x03\x04", "a zip", "bsdtar -cf - @-"}};
+  for (const Packing& one : kPackings)
+    if (begin.starts_with(one.magic))
+      return "is " + std::string(one.name) + " archive; unpack it first: '" + std::string(one.program) +
+             " <FILE | ckpt images import -'";
+  return "";
+}
+
 class TarReader : public ArchiveReader {
  public:
   TarReader(int fd, int interrupt) : in_(stream_of(fd, interrupt)), tar_(archive_read_new()) {
@@ -289,7 +308,9 @@ class TarReader : public ArchiveReader {
     archive_read_support_format_tar(a);
     archive_read_support_filter_gzip(a);
     archive_read_support_filter_zstd(a);
-    require(archive_read_open(a, &in_, nullptr, read_some, nullptr), a, "cannot read the archive");
+    const int status = archive_read_open(a, this, nullptr, read_watching, nullptr);
+    if (!foreign_.empty()) throw Failure{foreign_};
+    require(status, a, "cannot read the archive");
   }
 
   std::string next(ArchiveEntry& entry, bool& end) override {
@@ -316,8 +337,21 @@ class TarReader : public ArchiveReader {
   }
 
  private:
+  /// The first block is looked at before libarchive sees it.
+  static la_ssize_t read_watching(archive* a, void* data, const void** buffer) {
+    auto& self = *static_cast<TarReader*>(data);
+    const la_ssize_t n = read_some(a, &self.in_, buffer);
+    if (n <= 0 || std::exchange(self.begun_, true)) return n;
+    self.foreign_ = foreign_packing({static_cast<const char*>(*buffer), static_cast<std::size_t>(n)});
+    if (self.foreign_.empty()) return n;
+    archive_set_error(a, 0, "%s", self.foreign_.c_str());
+    return -1;
+  }
+
   Stream in_;
   Reader tar_;
+  std::string foreign_;
+  bool begun_ = false;
 };
 
 std::string write(int out, int interrupt, int level, int threads, std::unique_ptr<ArchiveWriter>& writer) {

@@ -190,6 +190,18 @@ nothing_there() { same "" "$(find "$T/there" -mindepth 1 ! -type d)"; same "" "$
   go_there restore --check --bundle "$BUNDLE" --from guest@latest x
   ends 0
 }
+@test "archives that are packed in another way are called by their names" {
+  local name
+  for name in xz bzip2 lz4; do
+    command -v $name >/dev/null || continue
+    run_container $name
+    take_checkpoint $name
+    ckpt images export --archive c.tar $name@latest
+    $name -c <c.tar >c.$name
+    refuses 7 image-invalid "'c.$name' is a" "$name archive; unpack it first: '$name -dc <FILE | ckpt images import -'" -- images import c.$name
+    $name -dc <c.$name | unshare --cgroup -- "$CKPT" --store "$T/there-$name" images import - 3>&-
+  done
+}
 @test "an archive of containerd's: its layer, with gzip and OCI's whiteouts, over the bundle's root file system" {
   local root
   mkdir -p "$BUNDLE/rootfs/kept" archive/checkpoint diff/kept

@@ -89,6 +89,11 @@ unharmed() {
   run --separate-stderr to_full list
   ends 1
   says "cannot write to standard output" "no space left on device"
+  run_container c
+  await test -s "$STORE/logs/c.log"
+  run --separate-stderr to_full logs c
+  ends 1
+  says "cannot write to standard output" "no space left on device"
   run --separate-stderr to_full --version
   [ "$status" -lt 2 ]
   to_closed() { ckpt "$@" >&-; }

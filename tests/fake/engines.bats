@@ -52,7 +52,7 @@ docker_container() {
 }
 
 @test "every name that list prints is accepted, and a full name goes before the end of another" {
-  local name
+  local id name
   docker_container d1 web always
   theirs "$T/ctr/io.containerd.runtime.v2.task/default/n1" n1 '.annotations = {"nerdctl/name": "web"}'
   theirs "$T/ctr/io.containerd.runtime.v2.task/default/n2" n2 '.annotations = {"nerdctl/name": "db"}'
@@ -62,9 +62,9 @@ docker_container() {
   runtime=runsc theirs "$T/s/io.containerd.runtime.v2.task/k8s.io/s1" s1 '.annotations = {"io.kubernetes.cri.sandbox-name": "web-1",
     "io.kubernetes.cri.sandbox-namespace": "shop", "io.kubernetes.cri.container-name": "nginx"}'
   go list
-  for name in $(awk 'NR > 1 { print $1 "=" $NF }' <<<"$output"); do
-    same "${name%=*}" "$(ckpt state "${name#*=}" | jq -r .id)"
-  done
+  while read -r id name; do
+    same "$id" "$(ckpt state "$name" | jq -r .id)"
+  done < <(awk 'NR > 1 { print $1, $NF }' <<<"$output")
   same d1 "$(ckpt state web | jq -r .id)"
   refuses 5 conflict "2 containers that their engines call 'db': n2, n3" -- state db
   refuses 4 not-found "there is no container 'nginx'" -- state nginx

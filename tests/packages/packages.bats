@@ -97,7 +97,7 @@ errors_of() {
   [ "$(errors_of -D CKPT_WERROR=ON)" -gt 100 ]
 }
 
- -C "$SOURCE" -c user.name=t -c user.email=t@t "$@"; }
+in_source() { git -C "$SOURCE" -c user.name=t -c user.email=t@t "$@"; }
 # says VERSION: what version.cmake makes of the source in $SOURCE
 says() {
   cmake -D SOURCE="$SOURCE" -D VERSION=1.2.3 -D OUT="$SOURCE/version.cpp" -P "$REPOSITORY/scripts/version.cmake"

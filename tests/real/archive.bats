@@ -73,17 +73,16 @@ their_bundle() {
 }
 
 @test "a checkpoint of podman's goes on under ckpt, with the same memory and the files that it changed" {
-  local digest name at unmasked=()
+  local digest name at
   [[ $KIND != runsc ]] || skip "podman checkpoints with runc and crun"
   COUNT=$DATA/digest
   bundle bundle /bin/payload
   configure_podman vfs
-  if [[ $WANTED == crun ]]; then unmasked=(--security-opt unmask=ALL); fi # see unmask_directories
   echo old >"$BUNDLE/rootfs/tmp/old"
   chmod 1777 "$BUNDLE/rootfs/tmp"
   tar -C "$BUNDLE/rootfs" -cf "$T/image.tar" .
   podman import "$T/image.tar" localhost/payload:1
-  podman run -d --name "$ID" --cgroup-parent "/podman-$ID" --network none --security-opt seccomp=unconfined "${unmasked[@]}" -v "$DATA:/data" \
+  podman run -d --name "$ID" --cgroup-parent "/podman-$ID" --network none --security-opt seccomp=unconfined -v "$DATA:/data" \
     --env CKPT_STATE_DIR="$STATE" localhost/payload:1 /bin/payload memory 64 /data/digest
   await '(($(count) > 2))'
   podman exec "$ID" /bin/busybox sh -c 'echo new >/tmp/new; /bin/busybox rm /tmp/old'

@@ -176,7 +176,6 @@ bundle() {
   edit --arg data "$DATA" --arg mark "CKPT_STATE_DIR=$STATE" --argjson args "$(json_list "$@")" '
     .process.terminal = false | .process.args = $args | .process.env += [$mark] | .root.readonly = false
     | .mounts += [{destination: "/data", type: "bind", source: $data, options: ["rbind", "rw"]}]'
-  [[ $NAME != crun ]] || unmask_directories
 }
 
 # jq 1.6 takes what begins with a dash for an option of its own, wherever it stands.
@@ -186,15 +185,6 @@ json_list() { printf '%s\n' "$@" | jq -nR '[inputs]'; }
 edit() {
   local config=$BUNDLE/config.json new
   new=$(jq "$@" <"$config") && printf '%s\n' "$new" >"$config"
-}
-
-# crun 1.28 with a root of its own cannot restore masked directories: it looks for what it mounted there in another one.
-unmask_directories() {
-  local path directories=()
-  while read -r path; do
-    if [[ -d $path ]]; then directories+=("$path"); fi
-  done < <(jq -r '.linux.maskedPaths[]' "$BUNDLE/config.json")
-  edit --argjson directories "$(json_list "${directories[@]}")" '.linux.maskedPaths -= $directories'
 }
 
 # A network namespace that outlives the container, with lo up.
