@@ -37,7 +37,8 @@ Record new_record(const Context& context, const RunOptions& o, const Target& tar
   return record;
 }
 
-Launch plan_launch(const Context& context, const Record& record, const LaunchFiles& files) {
+Launch plan_launch(const Context& context, const RunOptions& o, const Record& record,
+                   const LaunchFiles& files) {
   RunOpts opts{
       .bundle_path = files.bundle.string(), .pid_file = files.pid_file.string(), .console_socket = {}};
   if (!files.console_socket.empty()) opts.console_socket = files.console_socket;
@@ -126,7 +127,7 @@ int run_container(const Context& context, const RunOptions& o) {
   record.gpus = named_gpus(gpu_reasons(spec));
   const auto lower = o.overlay ? put_layer_over(context, driver, record, spec) : std::filesystem::path();
   const LaunchFiles files = launch_files(context, record, o.console_socket);
-  const Launch launch = plan_launch(context, record, files);
+  const Launch launch = plan_launch(context, o, record, files);
   refuse_existing(driver, o.id);
   if (context.globals.dry_run) {
     std::vector<Argv> plan;
