@@ -13,13 +13,17 @@ states() { ckpt list --json "$@" | jq -r 'map("\(.id)=\(.status)") | join(" ")';
   run_container a
   runtime=crun run_container b
   runtime=runsc run_container c
-  refuses 4 not-found "there is no container 'nosuch'" -- pause a nosuch b c
+  go pause a nosuch b c
+  ends 4
+  says "there is no container 'nosuch'"
   same "a=paused b=paused c=paused" "$(states)"
   refuses 5 conflict "container 'a' is paused; only a running one can be paused" -- pause a
   go --json resume a b
   ends 0
   same '[{"id":"a","status":"running"},{"id":"b","status":"running"}]' "$(jq -c . <<<"$output")"
-  refuses 5 conflict "container 'a' is running; only a paused one can be resumed" "container 'b' is running" -- resume a c b
+  go resume a c b
+  ends 5
+  says "container 'a' is running; only a paused one can be resumed" "container 'b' is running"
   same "a=running b=running c=running" "$(states)"
   go --json pause a
   same '{"id":"a","status":"paused"}' "$(jq -c . <<<"$output")"
@@ -67,7 +71,9 @@ states() { ckpt list --json "$@" | jq -r 'map("\(.id)=\(.status)") | join(" ")';
   run_container c
   ckpt checkpoint --all >/dev/null
   same "a=checkpointed b=checkpointed c=checkpointed" "$(states --all)"
-  refuses 4 not-found "nosuch" -- restore -d a nosuch c
+  go restore -d a nosuch c
+  ends 4
+  says nosuch
   same "a=running c=running" "$(states)"
   go --json restore -d --all
   ends 0
