@@ -22,7 +22,7 @@ Argv guard_argv(const Globals& globals, const Target& target, const std::string&
   Argv argv = {"thaw-guard",     "--runtime", std::string(table_of(target.kind).name),
                "--runtime-path", target.path, "--root",
                target.root,      "--store",   absolute_path(globals.store).string(),
-               "--timeout",      "30s"};
+               "--timeout",      "10m"};
   if (target.platform) argv.insert(argv.end(), {"--platform", *target.platform});
   for (const std::string& arg : target.runtime_args) argv.push_back("--runtime-arg=" + arg);
   if (globals.cuda_checkpoint) argv.insert(argv.end(), {"--cuda-checkpoint", *globals.cuda_checkpoint});

@@ -91,7 +91,8 @@ void ContainerLock::note(const std::string& json_text) {
   if (::fstat(fd_.get(), &now) == 0) text.resize(std::max<std::size_t>(text.size(), now.st_size), ' ');
   const ssize_t written = ::pwrite(fd_.get(), text.data(), text.size(), 0);
   if (written >= 0 && static_cast<std::size_t>(written) < text.size()) errno = ENOSPC;
-  if (written != static_cast<ssize_t>(text.size()))
+  if (written != static_cast<ssize_t>(text.size()) ||
+      ::ftruncate(fd_.get(), static_cast<off_t>(json_text.size())) != 0)
     throw Error(ErrorCode::runtime_failed,
                 fmt::format("cannot write '{}': {}", file_.string(), errno_text(errno)));
 }

@@ -28,7 +28,7 @@ TEST_CASE("remains: one that a runtime is making is none") {
   dir.file("root/half/config.json", "{}");
   const std::string root = (dir / "root").string();
   const pid_t pid = fork_with([&] {
-    ::execl("/bin/sh", "runc", "-c", "sleep 1000; :", "--root", root.c_str(), "create", "half", nullptr);
+    ::execl("/bin/sh", "runc", "-c", "kill -STOP $$; :", "--root", root.c_str(), "create", "half", nullptr);
     return 127;
   });
   CHECK(eventually([&] { return !half_made(root, "half"); }));
