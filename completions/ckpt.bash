@@ -6,10 +6,10 @@ _ckpt_verbs='= run checkpoint restore list images state wait logs exec kill paus
 # The options of a command, with the global ones.
 _ckpt_options() {
   case $1 in
-    run) kind='= -b --bundle -d --detach --pid-file --log-path --console-socket --device --cdi-spec-dir --overlay' ;;
-    checkpoint) kind='= --image-path --work-path --work-dir --leave-running --tcp-established --allow-open-tcp --tcp --skip-in-flight --tcp-skip-in-flight --link-remap --file-locks --ext-unix-sk --shell-job --engine --manage-cgroups-mode --compression --pre-copy --cuda --cuda-timeout --keep-last --keep-within --max-bytes --min-free --if-busy --if-not-running --retries --splay --push --authfile --rclone-config --tls-verify --metrics-file --check --force --explain-flags' ;;
-    restore) kind='= --image-path --from --authfile --rclone-config --tls-verify --trust-spec -b --bundle --spec --map-mount --hostname --work-path --work-dir -d --detach --pid-file --log-path --console-socket --tcp-established --allow-open-tcp --tcp-close --tcp --link-remap --file-locks --ext-unix-sk --shell-job --manage-cgroups-mode --engine --cuda --gpu-map --replace --verify-image --check --verify --no-verify --probe --probe-timeout --force' ;;
-    list) kind='= -a --all' ;;
+    run) kind='= -b --bundle -d --detach --pid-file --log-path --console-socket --device --cdi-spec-dir --stdio --overlay' ;;
+    checkpoint) kind='= --image-path --work-path --work-dir --leave-running --tcp-established --allow-open-tcp --tcp --skip-in-flight --tcp-skip-in-flight --link-remap --file-locks --ext-unix-sk --shell-job --engine --manage-cgroups-mode --compression --pre-copy --cuda --cuda-timeout --keep-last --keep-within --max-bytes --min-free --if-busy --if-not-running --retries --splay --push --authfile --rclone-config --tls-verify --metrics-file --check --force --explain-flags --all --manager --filter' ;;
+    restore) kind='= --image-path --from --authfile --rclone-config --tls-verify --trust-spec -b --bundle --spec --map-mount --hostname --work-path --work-dir -d --detach --pid-file --log-path --console-socket --tcp-established --allow-open-tcp --tcp-close --tcp --link-remap --file-locks --ext-unix-sk --shell-job --manage-cgroups-mode --engine --cuda --gpu-map --replace --verify-image --check --verify --no-verify --probe --probe-timeout --force --all --manager --filter' ;;
+    list) kind='= -a --all --manager --filter' ;;
     images) kind='= --keep-last --keep-within --max-bytes --min-free --off -f --force --html --archive --compression --id --trust-spec --authfile --rclone-config --tls-verify' ;;
     state) kind='= ' ;;
     wait) kind='= ' ;;
@@ -50,6 +50,7 @@ _ckpt_kind() {
     'run --console-socket') kind='file' ;;
     'run --device') kind='devices' ;;
     'run --cdi-spec-dir') kind='directory' ;;
+    'run --stdio') kind='= log inherit' ;;
     'run 1') kind='any' ;;
     'checkpoint --image-path') kind='directory' ;;
     'checkpoint --work-path' | 'checkpoint --work-dir') kind='directory' ;;
@@ -73,6 +74,8 @@ _ckpt_kind() {
     'checkpoint --rclone-config') kind='file' ;;
     'checkpoint --tls-verify') kind='= true false' ;;
     'checkpoint --metrics-file') kind='file' ;;
+    'checkpoint --manager') kind='= docker containerd podman crio none' ;;
+    'checkpoint --filter') kind='any' ;;
     'checkpoint '[1-9]*) kind='containers' ;;
     'restore --image-path') kind='directory' ;;
     'restore --from') kind='images' ;;
@@ -94,14 +97,18 @@ _ckpt_kind() {
     'restore --gpu-map') kind='any' ;;
     'restore --probe') kind='any' ;;
     'restore --probe-timeout') kind='any' ;;
-    'restore 1') kind='saved' ;;
+    'restore --manager') kind='= docker containerd podman crio none' ;;
+    'restore --filter') kind='any' ;;
+    'restore '[1-9]*) kind='saved' ;;
+    'list --manager') kind='= docker containerd podman crio none' ;;
+    'list --filter') kind='any' ;;
     'images --keep-last') kind='any' ;;
     'images --keep-within') kind='any' ;;
     'images --max-bytes') kind='any' ;;
     'images --min-free') kind='any' ;;
     'images --html') kind='file' ;;
     'images --archive') kind='file' ;;
-    'images --compression') kind='= none gzip zstd' ;;
+    'images --compression') kind='= none zstd' ;;
     'images --id') kind='any' ;;
     'images --authfile') kind='file' ;;
     'images --rclone-config') kind='file' ;;

@@ -19,7 +19,7 @@ function __ckpt_read
                 return
             case '--*=*'
                 __ckpt_note $token
-            case --archive --authfile --bundle --cdi-spec-dir --compression --config --console-socket --container --cuda --cuda-checkpoint --cuda-timeout --cwd --device --engine --env --from --gpu-map --hostname --html --id --if-busy --if-not-running --image-path --keep-last --keep-within --log --log-format --log-path --manage-cgroups-mode --map-mount --max-bytes --metrics-file --min-free --pid-file --platform --preserve-fds --probe --probe-timeout --progress-fd --push --rclone-config --retries --root --runtime --runtime-arg --runtime-path --spec --splay --store --tcp --timeout --tls-verify --user --work-dir --work-path -b -e -u
+            case --archive --authfile --bundle --cdi-spec-dir --compression --config --console-socket --container --cuda --cuda-checkpoint --cuda-timeout --cwd --device --engine --env --filter --from --gpu-map --hostname --html --id --if-busy --if-not-running --image-path --keep-last --keep-within --log --log-format --log-path --manage-cgroups-mode --manager --map-mount --max-bytes --metrics-file --min-free --pid-file --platform --preserve-fds --probe --probe-timeout --progress-fd --push --rclone-config --retries --root --runtime --runtime-arg --runtime-path --spec --splay --stdio --store --tcp --timeout --tls-verify --user --work-dir --work-path -b -e -u
                 set pending $token
             case '-*'
             case '*'
@@ -92,6 +92,7 @@ complete -c ckpt -n '__ckpt_at run' -l log-path -r -F -d 'file for the container
 complete -c ckpt -n '__ckpt_at run' -l console-socket -r -F -d 'unix socket that receives the terminal'
 complete -c ckpt -n '__ckpt_at run' -l device -x -a '(__ckpt_live devices)' -d 'device by its CDI name, as nvidia.com/gpu=0; repeatable'
 complete -c ckpt -n '__ckpt_at run' -l cdi-spec-dir -x -a '(__fish_complete_directories)' -d 'where CDI specifications are; repeatable (default: /etc/cdi, /var/run/cdi)'
+complete -c ckpt -n '__ckpt_at run' -l stdio -x -a 'log inherit' -d 'its streams: kept in its log, or the caller\'s own (default: log)'
 complete -c ckpt -n '__ckpt_at run' -l overlay -d 'what it writes to its root file system goes to a layer of its own'
 
 complete -c ckpt -n __ckpt_no_verb -a checkpoint -d 'save running containers'
@@ -127,6 +128,9 @@ complete -c ckpt -n '__ckpt_at checkpoint' -l metrics-file -r -F -d 'write metri
 complete -c ckpt -n '__ckpt_at checkpoint' -l check -d 'say all that would fail, and change nothing'
 complete -c ckpt -n '__ckpt_at checkpoint' -l force -d 'take it although it could not be saved, or restored on this host'
 complete -c ckpt -n '__ckpt_at checkpoint' -l explain-flags -d 'say what ckpt chose by itself, and why'
+complete -c ckpt -n '__ckpt_at checkpoint' -l all -d 'every container that runs, as \'ckpt list\' shows them'
+complete -c ckpt -n '__ckpt_at checkpoint' -l manager -x -a 'docker containerd podman crio none' -d 'only containers of this engine; none: of no engine'
+complete -c ckpt -n '__ckpt_at checkpoint' -l filter -x -d 'only those: id, name, status, namespace, pod or container =VALUE; repeatable'
 complete -c ckpt -n '__ckpt_at checkpoint 1 more' -a '(__ckpt_live containers)'
 
 complete -c ckpt -n __ckpt_no_verb -a restore -d 'bring a container back from a checkpoint'
@@ -164,10 +168,15 @@ complete -c ckpt -n '__ckpt_at restore' -l no-verify -d 'do not look at it after
 complete -c ckpt -n '__ckpt_at restore' -l probe -x -d 'command that must succeed inside, repeated until it does'
 complete -c ckpt -n '__ckpt_at restore' -l probe-timeout -x -d 'for how long (default: 30s)'
 complete -c ckpt -n '__ckpt_at restore' -l force -d 'restore although config.json, processor or open files are others'
-complete -c ckpt -n '__ckpt_at restore 1' -a '(__ckpt_live saved)'
+complete -c ckpt -n '__ckpt_at restore' -l all -d 'every container that a checkpoint stopped, as \'ckpt list --all\' shows them'
+complete -c ckpt -n '__ckpt_at restore' -l manager -x -a 'docker containerd podman crio none' -d 'only containers of this engine; none: of no engine'
+complete -c ckpt -n '__ckpt_at restore' -l filter -x -d 'only those: id, name, status, namespace, pod or container =VALUE; repeatable'
+complete -c ckpt -n '__ckpt_at restore 1 more' -a '(__ckpt_live saved)'
 
 complete -c ckpt -n __ckpt_no_verb -a list -d 'containers of every runtime and root'
 complete -c ckpt -n '__ckpt_at list' -s a -l all -d 'also containers that a checkpoint stopped'
+complete -c ckpt -n '__ckpt_at list' -l manager -x -a 'docker containerd podman crio none' -d 'only containers of this engine; none: of no engine'
+complete -c ckpt -n '__ckpt_at list' -l filter -x -d 'only those: id, name, status, namespace, pod or container =VALUE; repeatable'
 
 complete -c ckpt -n __ckpt_no_verb -a images -d 'list, verify, pin, remove, push and pull checkpoints'
 complete -c ckpt -n '__ckpt_at images' -l keep-last -x -d 'keep the newest N checkpoints of a container'
@@ -178,7 +187,7 @@ complete -c ckpt -n '__ckpt_at images' -l off -d 'with pin: unpin'
 complete -c ckpt -n '__ckpt_at images' -s f -l force -d 'with remove: also a pinned one'
 complete -c ckpt -n '__ckpt_at images' -l html -r -F -d 'with inspect: write a page of it to FILE, - for stdout'
 complete -c ckpt -n '__ckpt_at images' -l archive -r -F -d 'with export: the archive to write, - for stdout'
-complete -c ckpt -n '__ckpt_at images' -l compression -x -a 'none gzip zstd' -d 'with export and push: zstd:LEVEL with a level of 1 to 19 (default: by the archive\'s name, else zstd)'
+complete -c ckpt -n '__ckpt_at images' -l compression -x -a 'none zstd' -d 'with export and push: zstd:LEVEL with a level of 1 to 19, for push also what registries call gzip (default: by the archive\'s name, else zstd)'
 complete -c ckpt -n '__ckpt_at images' -l id -x -d 'with import and pull: the container\'s id (default: the archive\'s)'
 complete -c ckpt -n '__ckpt_at images' -l trust-spec -d 'with import and pull: its configuration may be used, with mounts, devices and hooks'
 complete -c ckpt -n '__ckpt_at images' -l authfile -r -F -d 'with push and pull: skopeo\'s credentials'

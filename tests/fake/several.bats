@@ -73,7 +73,7 @@ states() { ckpt list --json "$@" | jq -r 'map("\(.id)=\(.status)") | join(" ")';
   same "a=checkpointed b=checkpointed c=checkpointed" "$(states --all)"
   go restore -d a nosuch c
   ends 4
-  says nosuch
+  holds "$stderr" nosuch
   same "a=running c=running" "$(states)"
   go --json restore -d --all
   ends 0
