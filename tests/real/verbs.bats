@@ -29,11 +29,10 @@ load helpers
 }
 
 @test "checkpoint --all and restore --all: two containers" {
-  bundle bundle /bin/payload counter /data/count
   CONTAINERS+=("$ID-2")
   counter
   mkdir "$DATA/2"
-  edit --arg to /data/2/count '.process.args[2] = $to'
+  bundle second /bin/payload counter /data/2/count
   launch "$ID-2"
   await '[[ -s $DATA/2/count ]]'
   ckpt checkpoint --all --root "$ROOT"
