@@ -68,13 +68,15 @@ void Undo::run(Error& error) {
 /// What the guard and the next holder of the lock must know. CRIU freezes a container that ckpt does not
 /// pause.
 void Dump::note(ContainerLock& lock, pid_t group) const {
+  const bool stops = plan_.stop && !plan_.publish_first;
   lock.note(note_text("checkpoint", {.staging = image_.directory().string(),
                                      .scratch = scratch_.string(),
                                      .work = work_dir_.string(),
                                      .paused = plan_.state.status == "running",
                                      .cuda = plan_.gpu.strategy == CudaStrategy::manual,
                                      .group = group,
-                                     .stops = plan_.stop && !plan_.publish_first}));
+                                     .stops = stops,
+                                     .manifest = stops ? manifest_to_json(manifest_) : json()}));
 }
 
 /// On a full disk the group is still found by its command line.
@@ -190,7 +192,9 @@ void Dump::save_layer() {
 /// What could not be restored is not stopped. A dump that has stopped it already is published in any case.
 void Dump::judge() {
   if (!plan_.stop || !plan_.publish_first) return;
-  heed_judgement(context_, plan_, judge_image(context_, plan_, image_, describe_image(plan_, image_)));
+  Manifest manifest = manifest_;
+  describe_dump(image_.runtime_images(), manifest);
+  heed_judgement(context_, plan_, judge_image(context_, plan_, image_, manifest));
 }
 
 void Dump::resume() {
@@ -202,40 +206,63 @@ void Dump::resume() {
 /// What is all that is left of its container is published as it is rather than not at all.
 void Dump::compress() {
   if (!compressed_by_ckpt(plan_.opts.compression)) return;
-  const CompressionChoice choice = choose_compression(*plan_.opts.compression, image_.runtime_images());
-  context_.out.detail(fmt::format("compression: {}{}", choice.text(), choice.why));
-  manifest_.options.compression = choice.text();
   const Progress progress(
       context_, "compression", plan_.id(), [this] { return bytes_below(image_.directory()); }, bytes_read);
   const std::optional<HoldInterrupts> hold =
       image_.kept() ? std::optional<HoldInterrupts>(std::in_place) : std::nullopt;
   try {
+    const CompressionChoice choice = choose_compression(*plan_.opts.compression, image_.runtime_images());
+    context_.out.detail(fmt::format("compression: {}{}", choice.text(), choice.why));
+    manifest_.options.compression = choice.text();
     if (choice.level) compress_image(image_.directory(), image_.images(), *choice.level, manifest_.files);
-  } catch (const Error& error) {
+  } catch (const std::exception& error) {
     if (!image_.kept()) throw;
-    context_.out.warn(fmt::format("'{}' is not compressed: {}", image_.name(), error.message));
+    context_.out.warn(fmt::format("'{}' is not compressed: {}", image_.name(), error.what()));
+  }
+}
+
+/// Facts are optional; an image that is all that is left of its container is not.
+void Dump::optional(const std::string& fact, const std::function<void()>& step) {
+  try {
+    step();
+  } catch (const std::exception& error) {
+    if (!image_.kept()) throw;
+    context_.out.warn(fmt::format("'{}' is published without {}: {}", image_.name(), fact, error.what()));
   }
 }
 
 void Dump::publish() {
   const auto begin = Clock::now();
-  manifest_ = describe_image(plan_, image_);
+  manifest_.created = now_rfc3339();
+  optional("its processes and open files", [this] { describe_dump(image_.runtime_images(), manifest_); });
   manifest_.pre_dumps = pre_dumps_;
   manifest_.seconds = {{"runtime", runtime_}, {"frozen", frozen_}, {"freeze_gpu", freeze_gpu_}};
   compress();
   {
     const Progress progress(
         context_, "publication", plan_.id(), [this] { return bytes_below(image_.directory()); }, bytes_read);
-    image_.publish(manifest_);
+    for (const std::string& wrong : image_.publish(manifest_))
+      context_.out.warn(fmt::format("'{}' is published, but {}", image_.name(), wrong));
   }
   publish_ = seconds_since(begin);
   undo_.forget();
+}
+
+/// What is all that is left of the container is published by the next ckpt that takes its lock.
+void Dump::leave(ContainerLock& lock, Error& error) const {
+  if (!image_.kept()) return;
+  lock.hand_on();
+  error.message += fmt::format("; what was dumped is kept in '{}'", image_.directory().string());
+  if (error.hint.empty())
+    error.with_hint(
+        fmt::format("when that is mended, 'ckpt restore {}' publishes it and goes on from it", plan_.id()));
 }
 
 json Dump::take(ContainerLock& lock) {
   const ScopedTree scratch(context_.scratch());
   scratch_ = scratch.path();
   std::optional<Error> left_frozen;
+  manifest_ = describe_plan(plan_, image_);
   note(lock, 0);
   const Guard guard(guard_argv(context_.globals, plan_.driver().target(), plan_.id()));
   try {
@@ -255,15 +282,13 @@ json Dump::take(ContainerLock& lock) {
     publish();
   } catch (Error& error) {
     undo_.run(error);
-    if (image_.kept())
-      error.message += fmt::format("; what was dumped is kept in '{}'", image_.directory().string());
+    leave(lock, error);
     throw;
   } catch (const std::exception& error) {
     Error wrapped(ErrorCode::runtime_failed,
                   fmt::format("checkpoint of '{}' failed: {}", plan_.id(), error.what()));
     undo_.run(wrapped);
-    if (image_.kept())
-      wrapped.message += fmt::format("; what was dumped is kept in '{}'", image_.directory().string());
+    leave(lock, wrapped);
     throw wrapped;
   }
   if (left_frozen) throw left_frozen->within(fmt::format("'{}' is taken, but", image_.name()));

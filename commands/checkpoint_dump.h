@@ -59,7 +59,9 @@ class Dump {
   void judge();
   void resume();
   void compress();
+  void optional(const std::string& fact, const std::function<void()>& step);
   void publish();
+  void leave(ContainerLock& lock, Error& error) const;
   void stop_container();
   void delete_published();
   nlohmann::json result() const;

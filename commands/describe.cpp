@@ -35,7 +35,7 @@ void describe_run(const CheckpointPlan& plan, Manifest& m) {
 
 }  // namespace
 
-Manifest describe_image(const CheckpointPlan& plan, const StagedImage& image) {
+Manifest describe_plan(const CheckpointPlan& plan, const StagedImage& image) {
   Manifest m;
   m.id = plan.id();
   m.target = plan.driver().target();
@@ -52,8 +52,11 @@ Manifest describe_image(const CheckpointPlan& plan, const StagedImage& image) {
   m.gpu = describe_gpu(plan.gpu);
   describe_run(plan, m);
   describe_spec(plan, m);
-  if (plan.driver().table().uses_criu) add_criu_facts(image.runtime_images(), m);
   return m;
+}
+
+void describe_dump(const fs::path& images, Manifest& m) {
+  if (table_of(m.target.kind).uses_criu) add_criu_facts(images, m);
 }
 
 }  // namespace ckpt

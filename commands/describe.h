@@ -5,7 +5,10 @@
 
 namespace ckpt {
 
-/// After the dump and before the publication; sizes and digests of the files are left to that.
-Manifest describe_image(const CheckpointPlan& plan, const StagedImage& image);
+/// All that is known before the dump: it is also what publishes the image when this ckpt cannot.
+Manifest describe_plan(const CheckpointPlan& plan, const StagedImage& image);
+/// What only the dump tells. Sizes and digests of the files are left to the publication. Throws
+/// Error(image_invalid).
+void describe_dump(const std::filesystem::path& images, Manifest& m);
 
 }  // namespace ckpt

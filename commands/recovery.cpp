@@ -8,6 +8,7 @@
 
 #include "commands/gpu.h"
 #include "commands/guarding.h"
+#include "commands/left_behind.h"
 #include "images/compressed_image.h"
 #include "images/manifest.h"
 #include "runtimes/fs.h"
@@ -34,7 +35,8 @@ std::string note_text(const std::string& verb, const CheckpointNote& note) {
                     {"paused", note.paused},
                     {"cuda", note.cuda},
                     {"group", note.group},
-                    {"stops", note.stops}});
+                    {"stops", note.stops},
+                    {"manifest", note.manifest}});
 }
 
 namespace {
@@ -84,7 +86,13 @@ void undo_dead(const Context& context, const Driver& driver, const std::string& 
   const bool unpublished =
       staging.filename().string().starts_with('.') || !fs::exists(staging / kManifestName);
   if (staging.empty() || !fs::exists(staging) || !unpublished) return;
-  if (note.value("stops", false) && !driver.state(id)) {
+  const auto state = driver.state(id);
+  const bool all_that_is_left = note.value("stops", false) && (!state || state->status == "stopped");
+  const auto published = all_that_is_left ? publish_left_behind(context, staging, note) : std::nullopt;
+  if (published) {
+    context.out.warn(fmt::format(
+        "published '{}': a ckpt that could not had dumped it of '{}', which it had stopped", *published, id));
+  } else if (note.value("stops", false) && !state) {
     context.out.warn(fmt::format(
         "'{}' holds what a ckpt that was killed had dumped of '{}', which is gone; nobody removes it",
         staging.string(), id));

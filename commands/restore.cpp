@@ -7,6 +7,7 @@
 #include "commands/engine_restore.h"
 #include "commands/gathered.h"
 #include "commands/guarding.h"
+#include "commands/left_behind.h"
 #include "commands/options.h"
 #include "commands/privileges.h"
 #include "commands/progress.h"
@@ -236,8 +237,15 @@ int restore_container(const Context& context, RestoreOptions o) {
   return restore_near(context, with_near_image(context, o));
 }
 
+/// The newest checkpoint may be one that a ckpt that is gone could not publish.
+void publish_first(const Context& context, const RestoreOptions& o) {
+  const std::string name = o.from.value_or(o.id), id = name.substr(0, name.rfind('@'));
+  if (!o.check && !context.globals.dry_run && valid_id(id)) recover_left_behind(context, id);
+}
+
 int restore_near(const Context& context, const RestoreOptions& o) {
   const auto begin = Clock::now();
+  publish_first(context, o);
   const RestorePlan plan = plan_restore(context, o);
   const std::string& id = plan.record.id;
   if (o.check) return tell_check(context, plan);

@@ -345,6 +345,14 @@ std::string read_packed(const fs::path& file, std::size_t limit) {
   return content;
 }
 
+std::uint64_t unpacked_size(const fs::path& file) {
+  Frames frames(file);
+  FrameReader reader(frames);
+  while (reader.next()) {
+  }
+  return frames.unpacked();
+}
+
 std::string without_packed_suffix(const std::string& name) {
   return name.ends_with(kPackedSuffix) ? name.substr(0, name.size() - std::strlen(kPackedSuffix)) : name;
 }

@@ -36,6 +36,9 @@ void read_packed(const std::filesystem::path& file, std::uint64_t unpacked,
 /// The first `limit` bytes of the original. Throws Error(image_invalid).
 std::string read_packed(const std::filesystem::path& file, std::size_t limit);
 
+/// Bytes of the original; reads all of it. Throws Error(image_invalid).
+std::uint64_t unpacked_size(const std::filesystem::path& file);
+
 /// NAME of NAME.zst; other names as they are.
 std::string without_packed_suffix(const std::string& name);
 

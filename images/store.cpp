@@ -127,6 +127,15 @@ StagedImage StagedImage::of_import(const fs::path& directory) {
   return {directory / random_hex(8), {}, "checkpoint", ""};
 }
 
+StagedImage StagedImage::left_behind(const fs::path& staging, const Manifest& manifest) {
+  const std::string name = staging.filename().string();
+  const bool in_store = name.starts_with('.');
+  StagedImage image(staging, in_store ? staging.parent_path() / name.substr(1) : staging, manifest.images,
+                    in_store ? manifest.id : "");
+  image.kept_ = true;
+  return image;
+}
+
 StagedImage::~StagedImage() {
   if (!owned_ || kept_) return;
   if (!existed_) {
@@ -160,13 +169,22 @@ void StagedImage::name_it(const fs::path& store, const std::string& id, const st
   make_private_dirs(final_.parent_path());
 }
 
-void StagedImage::publish(Manifest& manifest) {
-  make_private(staging_);
-  manifest.files = with_known(files_below(staging_), manifest.files);
+std::vector<std::string> StagedImage::publish(Manifest& manifest) {
+  std::vector<std::string> wrong;
+  const auto attempt = [&](const auto& step) {
+    try {
+      step();
+    } catch (const std::exception& error) {
+      if (!kept_) throw;
+      wrong.emplace_back(error.what());
+    }
+  };
+  attempt([&] { make_private(staging_); });
+  attempt([&] { manifest.files = with_known(files_below(staging_), manifest.files); });
   // The disk is waited for meanwhile.
   auto digests = std::async(std::launch::async, [&] { add_digests(staging_, manifest.files); });
-  sync_tree(staging_);
-  digests.get();
+  attempt([&] { sync_tree(staging_); });
+  attempt([&] { digests.get(); });
   write_manifest(staging_, manifest);
   sync_path(staging_ / kManifestName);
   sync_path(staging_);
@@ -174,6 +192,7 @@ void StagedImage::publish(Manifest& manifest) {
   sync_path(final_.parent_path());
   for (const fs::path& above : fresh_) sync_path(above);
   owned_ = false;
+  return wrong;
 }
 
 std::vector<fs::path> complete_checkpoints(const fs::path& store, const std::string& id) {

@@ -29,6 +29,8 @@ class StagedImage {
   static StagedImage at(const std::filesystem::path& directory);
   /// In a new directory below `directory`, which is on the store's disk; name_it() comes before publish().
   static StagedImage of_import(const std::filesystem::path& directory);
+  /// What a ckpt that is gone had staged for `id` in the store or at a directory; it is kept.
+  static StagedImage left_behind(const std::filesystem::path& staging, const Manifest& manifest);
   StagedImage(StagedImage&&) = default;
   StagedImage& operator=(StagedImage&&) = delete;
   ~StagedImage();
@@ -44,8 +46,9 @@ class StagedImage {
   /// Its later place. Throws Error(conflict) when there is one of that name.
   void name_it(const std::filesystem::path& store, const std::string& id, const std::string& stamp);
   /// Completes the manifest's files with their digests (those that it has already are taken as they are),
-  /// flushes everything to the disk, writes the manifest last, and renames.
-  void publish(Manifest& manifest);
+  /// flushes everything to the disk, writes the manifest last, and renames. One that is kept is published
+  /// even when a digest or the flush fails; what is wrong then is returned.
+  std::vector<std::string> publish(Manifest& manifest);
   /// From here on a failure leaves what is there: the dump has stopped the container, it is all that is left
   /// of it.
   void keep() { kept_ = true; }

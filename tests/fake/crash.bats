@@ -189,17 +189,60 @@ guard() { pgrep -P "$BACKGROUND" -x thaw-guard; }
     ends 0
   done
 }
-@test "checkpoint by a dump that stops the container, killed: what it dumped is all that is left, and stays" {
+@test "checkpoint by a dump that stops the container, killed: what it dumped is published, and restored from" {
   run_container c
   take_checkpoint c
   crash checkpoint after checkpoint --link-remap c
   go checkpoint c
   ends 4
   says "container 'c'"
+  same 1 "$(staged | wc -l)"
+  go restore -d c
+  ends 0
+  holds "$stderr" "ckpt: warning: published '$(ckpt images list -q c | tail -n 1)': a ckpt that could not had dumped it of 'c'"
+  is_now c running
+  same 2 "$(ckpt images list -q c | wc -l)"
+  same stopped-by-dump "$(jq -r .guarantee "$STORE/checkpoints/c/$(ckpt images list -q c | tail -n 1 | cut -d@ -f2)/ckpt.json")"
+  go images verify "$(ckpt images list -q c | tail -n 1)"
+  ends 0
+  nothing_left
+}
+@test "a dump that stopped the container and was cut off: it is not published, and nobody removes it" {
+  run_container c
+  take_checkpoint c
+  crash checkpoint after checkpoint --link-remap c
+  find "$(staged)" -name inventory.img -delete
   go restore -d c
   ends 0
   holds "$stderr" "'$(staged)' holds what a ckpt that was killed had dumped of 'c'"
   same 1 "$(staged | wc -l)"
+}
+@test "what cannot be told of a dump that stopped the container does not keep it from the store" {
+  run_container c
+  do_at checkpoint after gate
+  start checkpoint --link-remap c
+  await at_gate checkpoint
+  echo rubbish >"$(staged)/checkpoint/pstree.img"
+  open_gate checkpoint
+  finish
+  ends 0
+  holds "$stderr" "is published without its processes and open files: '"
+  same "$output" "$(ckpt images list -q c)"
+  go images verify "$output"
+  ends 0
+}
+@test "what cannot be told of a dump whose container runs: it fails, and the container goes on" {
+  run_container c
+  do_at checkpoint after gate
+  start checkpoint --leave-running c
+  await at_gate checkpoint
+  echo rubbish >"$(staged)/checkpoint/pstree.img"
+  open_gate checkpoint
+  finish
+  ends 7
+  is_now c running
+  nothing_left
+  no_image
 }
 @test "run -d killed: the monitor brings the container up, it is listed and can be deleted" {
   crash create before run -d -b "$BUNDLE" c

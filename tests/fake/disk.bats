@@ -110,8 +110,15 @@ unharmed() {
   open_gate checkpoint
   finish
   ends 1
-  says "o space left on device" "what was dumped is kept in '$T/small/checkpoints/c/."
+  says "o space left on device" "what was dumped is kept in '$T/small/checkpoints/c/." "'ckpt restore c' publishes it"
   same 1 "$(find "$T/small/checkpoints/c" -name inventory.img | wc -l)"
+  rm "$T/small/fill"
+  go --store "$T/small" restore -d c
+  ends 0
+  holds "$stderr" "published 'c@"
+  is_now c running
+  same 1 "$(find "$T/small/checkpoints/c" -name ckpt.json | wc -l)"
+  nothing_left
 }
 @test "a log that cannot be written: the container runs on, and logs tells of the gap" {
   mount_small 4k "$T/small"
