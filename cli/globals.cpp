@@ -88,6 +88,18 @@ std::optional<int> open_descriptor(const std::string& text) {
   return fd;
 }
 
+/// Below that every few lines would begin a new log.
+CLI::Validator log_size() {
+  return CLI::Validator(
+      [](std::string& value) {
+        const auto size = parse_size(value);
+        return size && (*size == 0 || *size >= kLeastLogMax)
+                   ? ""
+                   : "'" + value + "' is no size for a log; write 64K or more, or 0 for no limit";
+      },
+      "SIZE");
+}
+
 }  // namespace
 
 void declare_globals(CLI::App& app, Globals& g) {
@@ -119,6 +131,12 @@ void declare_globals(CLI::App& app, Globals& g) {
   text("config", g.config, "configuration file (default: /etc/ckpt/ckpt.toml)")->type_name("FILE");
   text("log", g.log, "file for ckpt's own messages")->type_name("FILE");
   text("log-format", g.log_format, "text or json")->check(one_of({"text", "json"}));
+  app.add_option_function<std::string>(
+         "--log-max",
+         [&g](const std::string& value) { g.log_max = parse_size(value).value_or(kDefaultLogMax); },
+         "what a container's log takes of the disk at most: 64M; 0 for no limit")
+      ->check(log_size());
+  from_environment(app.get_option("--log-max"), "log-max");
   app.add_option_function<std::string>(
          "--timeout", [&g](const std::string& value) { g.timeout = parse_duration(value); },
          "limit of one long step: 30s, 5m; 0 for none")

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "commands/output.h"
+#include "runtimes/capped_log.h"
 #include "runtimes/driver.h"
 #include "runtimes/lock.h"
 #include "runtimes/probe.h"
@@ -29,6 +30,7 @@ struct Globals {
   std::optional<std::string> config;
   std::optional<std::string> log;
   std::string log_format = "text";
+  std::uint64_t log_max = kDefaultLogMax;  ///< bytes that a container's log takes at most; 0: any number
   std::optional<std::chrono::milliseconds> timeout;  ///< 0: none
   bool dry_run = false;
   bool json = false;

@@ -56,6 +56,7 @@ Launch launch_of(const Context& context, const RestorePlan& plan) {
   launch.timeout_ms = static_cast<int>(
       std::chrono::milliseconds(context.timeout_or(seconds(600)).value_or(seconds(0))).count());
   launch.is_restore = true;
+  launch.log_max = context.globals.log_max;
   return launch;
 }
 

@@ -49,6 +49,7 @@ Launch plan_launch(const Context& context, const RunOptions& o, const Record& re
   if (files.own_console) launch.console_socket = files.console_socket;
   launch.runtime_log = files.runtime_log.string();
   launch.timeout_ms = static_cast<int>(context.timeout_or(seconds(120)).value_or(seconds(0)).count());
+  launch.log_max = context.globals.log_max;
   return launch;
 }
 
@@ -146,7 +147,7 @@ int run_container(const Context& context, const RunOptions& o) {
       make_layer({record.layer});
       mount_layer({record.layer}, lower);
     }
-    if (!o.log_path && !record.log_path.empty()) fs::remove(record.log_path);
+    if (!o.log_path && !record.log_path.empty()) remove_log(record.log_path);
     if (record.attached) return run_to_its_end(context, driver, record, launch, o.pid_file, std::move(lock));
     run_detached(context, o, driver, record, launch);
   } catch (const Error&) {

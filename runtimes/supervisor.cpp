@@ -111,8 +111,7 @@ struct Supervisor::Streams {
   Fd terminal;
   Fd listener;
   Fd runtime_errors;  ///< the runtime's stderr when the container has a terminal
-  Fd log;
-  bool log_is_new = false;
+  CappedLog log;
   bool stdin_open = false;
   std::string stdin_waiting;
 };
@@ -134,7 +133,8 @@ json launch_to_json(const Launch& launch) {
           {"criu_log", launch.criu_log},
           {"timeout_ms", launch.timeout_ms},
           {"inherit_stdio", launch.inherit_stdio},
-          {"is_restore", launch.is_restore}};
+          {"is_restore", launch.is_restore},
+          {"log_max", launch.log_max}};
 }
 
 Launch launch_from_json(const json& in) {
@@ -149,6 +149,7 @@ Launch launch_from_json(const json& in) {
   launch.timeout_ms = in.at("timeout_ms");
   launch.inherit_stdio = in.at("inherit_stdio");
   launch.is_restore = in.at("is_restore");
+  launch.log_max = in.value("log_max", kDefaultLogMax);
   return launch;
 }
 
@@ -165,15 +166,7 @@ Supervisor::~Supervisor() = default;
 
 void Supervisor::open_streams() {
   Streams& s = *streams_;
-  if (!record_.log_path.empty()) {
-    make_private_dirs(fs::path(record_.log_path).parent_path());
-    s.log_is_new = !fs::exists(record_.log_path);
-    s.log =
-        Fd(::open(record_.log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!s.log)
-      throw Error(ErrorCode::runtime_failed, fmt::format("cannot write the container's log '{}': {}",
-                                                         record_.log_path, errno_text(errno)));
-  }
+  if (!record_.log_path.empty()) s.log = CappedLog(record_.log_path, launch_.log_max);
   if (!record_.stdio_pipes) {
     const fs::path errors = records_.directory(record_) / "runtime.err";
     s.runtime_errors = Fd(::open(errors.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
@@ -306,9 +299,7 @@ void Supervisor::undo() {
     remove_empty_cgroups(records_.directory(record_) / "bundle", record_.id);
   }
   reap_others();
-  struct stat log = {};
-  if (streams_->log_is_new && ::fstat(streams_->log.get(), &log) == 0 && log.st_size == 0)
-    ::unlink(record_.log_path.c_str());
+  if (streams_->log) streams_->log.remove_if_unused();
 }
 
 /// A CRIU that was killed leaves the tasks that it had made so far, of which the runtime knows nothing; they
@@ -382,7 +373,7 @@ void Supervisor::deliver(int stream, std::string_view data) {
 
 /// A log that cannot be written must not stop the container; who reads the log is told of the gap.
 void Supervisor::keep(int stream, std::string_view data) {
-  if (streams_->log && !write_all(streams_->log.get(), data) && !std::exchange(lost_output_, true))
+  if (streams_->log && !streams_->log.write(data) && !std::exchange(lost_output_, true))
     records_.note_lost_output(record_, errno_text(errno));
   if (record_.attached) write_all(stream, data);
 }

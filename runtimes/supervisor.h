@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "runtimes/capped_log.h"
 #include "runtimes/driver.h"
 #include "runtimes/fs.h"
 #include "runtimes/record.h"
@@ -35,6 +36,7 @@ struct Launch {
   std::string criu_log;                    ///< restore.log, watched for a runaway; empty: none
   int timeout_ms = 0;                      ///< for each step; 0: none
   bool is_restore = false;
+  std::uint64_t log_max = kDefaultLogMax;  ///< bytes that the container's log takes at most; 0: any number
 };
 /// What `step` runs, without streams and deadline.
 Command command_of(const Driver& driver, const Launch& launch, const Launch::Step& step);

@@ -63,3 +63,28 @@ load helpers
   ckpt restore -d "$ID"
   counts_on
 }
+
+@test "a log takes no more than --log-max: the newest is there, what is gone is told, and logs -f goes on" {
+  bundle bundle /bin/sh -c 'i=0; lines() { n=$((i + $1)); while [ $i -lt $n ]; do i=$((i+1)); echo line $i; done; }
+    while :; do lines 1; /bin/busybox sleep 0.05
+      if [ -e /data/many ]; then /bin/busybox rm /data/many; lines 2500; : >/data/written; fi; done'
+  run_options
+  ckpt "${RUN[@]}" run -d -b "$BUNDLE" --log-max 64K "$ID"
+  start_ckpt logs -f "$ID"
+  await '[[ -s $T/started.out ]]'
+  for _ in 1 2 3 4 5; do
+    : >"$DATA/many"
+    await '[[ -e $DATA/written ]]'
+    rm "$DATA/written"
+  done
+  await '(($(tail -n 1 "$T/started.out" | cut -d " " -f 2) > 12500))'
+  ends_with 0 ckpt logs "$ID"
+  says "the beginning of the output of '$ID' is gone"
+  (($(find "$STORE/logs" -name "$ID.log*" -printf '%s\n' | paste -sd+) <= 65536)) || fail "$(ls -l "$STORE/logs")"
+  (($(tail -n 1 "$T/out" | cut -d ' ' -f 2) > 12500)) || fail "$(tail -n 1 "$T/out")"
+  # the first one may be cut; all others follow one another, and for who has followed all are there
+  awk 'NR > 2 && $2 != last + 1 { exit 1 } { last = $2 }' "$T/out" || fail "logs has a gap"
+  ckpt kill "$ID" KILL
+  wait "$started"
+  awk '$2 != NR { exit 1 }' "$T/started.out" || fail "logs -f has a gap"
+}
