@@ -25,6 +25,7 @@ class Profile {
   explicit Profile(const json& seccomp) : by_default_(lets_pass(seccomp.value("defaultAction", json("")))) {
     const json none = json::array();
     for (const json& rule : seccomp.value("syscalls", none)) {
+      if (!rule.is_object()) continue;
       const bool pass = lets_pass(rule.value("action", json("")));
       if (!pass && !rule.value("args", none).empty()) continue;
       for (const json& name : rule.value("names", none))

@@ -50,6 +50,7 @@ struct Core {
   ImageRights rights;
   std::map<std::uint64_t, std::vector<std::uint64_t>> numbers;  ///< of creds_entry, by field
   std::uint32_t state = 0;
+  std::uint32_t task_cgroups = 0, cgroups = 0;  ///< a cg_set_entry's id; 0: not said
   bool has_task = false, has_thread = false, has_rights = false;
 };
 
@@ -72,6 +73,7 @@ void add_thread(Message thread, Core& core) {
     if (field == 10) add_creds(m.message(), core);
     if (field == 11) core.rights.seccomp_mode = to_u32(m.value());
     if (field == 12) core.rights.seccomp_filter = to_u32(m.value());
+    if (field == 16) core.cgroups = to_u32(m.value());
   });
 }
 
@@ -112,6 +114,7 @@ Core read_core(const fs::path& file) {
     core.has_task = true;
     each_field(m.message(), [&](std::uint64_t inner, const Message& task) {
       if (inner == 1) core.state = to_u32(task.value());
+      if (inner == 9) core.task_cgroups = to_u32(task.value());
     });
   });
   return core;
@@ -122,8 +125,9 @@ bool runs(const Core& core) {
   return !core.has_task || (core.state != kDead && core.state != kZombie);
 }
 
-/// Of each thread; empty for a process that is dead.
-std::vector<ImageRights> rights_of(const fs::path& images, const ImageProcess& process) {
+/// Of each thread, whose cgroups are added to `cgroups`; empty for a process that is dead.
+std::vector<ImageRights> rights_of(const fs::path& images, const ImageProcess& process,
+                                   std::vector<std::uint32_t>& cgroups) {
   std::vector<ImageRights> threads;
   std::vector<int> tids = process.threads;
   if (std::find(tids.begin(), tids.end(), process.pid) == tids.end()) tids.insert(tids.begin(), process.pid);
@@ -133,6 +137,7 @@ std::vector<ImageRights> rights_of(const fs::path& images, const ImageProcess& p
     if (tid == process.pid && !runs(core)) return {};
     // Very old images have them in a file of their own.
     if (!core.has_thread || !core.has_rights) throw_damaged(file, "does not say which rights its thread has");
+    cgroups.push_back(core.cgroups != 0 ? core.cgroups : core.task_cgroups);
     try {
       threads.push_back(rights_of(core, tid));
     } catch (const Damage&) {
@@ -197,7 +202,7 @@ std::uint32_t id_in(const Ids& ids, std::uint64_t field) {
 /// inventory_entry{root_ids = 3, root_cg_set = 5}
 struct Inventory {
   Ids host;
-  std::uint32_t cgroup_set = 0;
+  std::uint32_t cgroups = 0;  ///< CRIU's own, in which it leaves a thread that has them
 };
 
 Inventory read_inventory(const fs::path& images) {
@@ -207,7 +212,7 @@ Inventory read_inventory(const fs::path& images) {
   first_entry(
       file,
       [&](std::uint64_t field, const Message& m) {
-        if (field == 5) inventory.cgroup_set = to_u32(m.value());
+        if (field == 5) inventory.cgroups = to_u32(m.value());
         if (field != 3) return;
         has_ids = true;
         each_field(m.message(),
@@ -319,22 +324,32 @@ std::string top_of(const std::string& path) {
                                                              : path;
 }
 
-void add_cgroups(const fs::path& images, const Inventory& inventory, ImagePrivileges& found) {
+/// `used` are those of the threads, the first process' first.
+void add_cgroups(const fs::path& images, const Inventory& inventory, const std::vector<std::uint32_t>& used,
+                 ImagePrivileges& found) {
+  const fs::path file = images / "cgroup.img";
   const auto sets = cgroup_sets(images);
   if (sets.empty()) return;
-  const auto root = sets.find(inventory.cgroup_set);
-  if (root == sets.end()) throw_damaged(images / "cgroup.img", "lacks the cgroups of the first process");
-  for (const auto& [name, path] : root->second) {
-    if (leads_up(path)) throw_damaged(images / "cgroup.img", "has a path that leads up");
-    found.cgroups.push_back(path);
-  }
-  for (const auto& [id, set] : sets)
+  const auto set_of = [&](std::uint32_t id) {
+    const auto set = sets.find(id);
+    if (set == sets.end() && id != 0 && id != inventory.cgroups)
+      throw_damaged(file, "lacks the cgroups of a thread");
+    for (const auto& [name, path] : set == sets.end() ? CgroupSet{} : set->second)
+      if (leads_up(path)) throw_damaged(file, "has a path that leads up");
+    return set == sets.end() ? CgroupSet{} : set->second;
+  };
+  const CgroupSet first = set_of(used.front());
+  for (const auto& [name, path] : first) found.cgroups.push_back(path);
+  for (const std::uint32_t id : std::set<std::uint32_t>(used.begin(), used.end())) {
+    if (id == 0 || id == used.front()) continue;
+    const CgroupSet set = set_of(id);
+    if (set.empty()) found.foreign_cgroups.emplace_back("that of CRIU");
     for (const auto& [name, path] : set) {
-      const auto top = root->second.find(name);
-      if (leads_up(path)) throw_damaged(images / "cgroup.img", "has a path that leads up");
-      if (top == root->second.end() || !at_or_below(path, top_of(top->second)))
+      const auto top = first.find(name);
+      if (top == first.end() || !at_or_below(path, top_of(top->second)))
         found.foreign_cgroups.push_back(path);
     }
+  }
 }
 
 }  // namespace
@@ -343,8 +358,9 @@ ImagePrivileges image_privileges(const fs::path& images) {
   ImagePrivileges found;
   const Inventory inventory = read_inventory(images);
   bool mapped = false;
+  std::vector<std::uint32_t> cgroups;
   for (const ImageProcess& process : image_processes(images)) {
-    std::vector<ImageRights> rights = rights_of(images, process);
+    std::vector<ImageRights> rights = rights_of(images, process, cgroups);
     if (rights.empty()) continue;
     found.threads.insert(found.threads.end(), std::make_move_iterator(rights.begin()),
                          std::make_move_iterator(rights.end()));
@@ -357,7 +373,7 @@ ImagePrivileges image_privileges(const fs::path& images) {
   if (found.threads.empty()) throw_damaged(images / "pstree.img", "has no living process");
   found.filters = filters_of(images, found.threads);
   add_shared_files(images, inventory, found.shared_namespaces);
-  add_cgroups(images, inventory, found);
+  add_cgroups(images, inventory, cgroups, found);
   found.mounts = image_mounts(images);
   std::error_code error;
   for (const char* file : {"apparmor.img", "apparmor.img.zst"})

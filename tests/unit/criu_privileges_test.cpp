@@ -22,9 +22,10 @@ std::string creds(std::uint32_t uid, std::uint32_t bounding, const std::string& 
   return bytes + capabilities(12, bounding, 0x100) + field(13, 0) + field(14, 5) + field(14, 6) +
          capabilities(19, 0) + more;
 }
-std::string core(const std::string& rights, std::uint64_t state = 1) {
-  return kMagic + entry(field(1, 1) + field(3, field(1, state) + field(6, "sh")) +
-                        field(5, field(1, 0) + field(10, rights) + field(11, 2) + field(12, 3)));
+std::string core(const std::string& rights, std::uint64_t cgroups = 2) {
+  return kMagic +
+         entry(field(1, 1) + field(3, field(1, 1) + field(6, "sh")) +
+               field(5, field(1, 0) + field(10, rights) + field(11, 2) + field(12, 3) + field(16, cgroups)));
 }
 std::string ids(std::uint64_t first, std::uint64_t user = 100) {
   std::string bytes;
@@ -37,11 +38,12 @@ const std::string kHostIds = ids(0);
 std::string inventory(const std::string& host = kHostIds) {
   return std::string("\x14\x43\x58\x58", 4) + entry(field(1, 2) + field(3, host) + field(5, 1));
 }
+/// Of the sets 2 and 3; the first one is CRIU's.
 std::string cgroups(const std::string& first, const std::string& second) {
   const auto set = [](std::uint64_t id, const std::string& path) {
     return field(1, field(1, id) + field(2, field(1, "memory") + field(2, path)));
   };
-  return kMagic + entry(set(1, first) + set(2, second));
+  return kMagic + entry(set(2, first) + set(3, second));
 }
 
 /// A container with one process, 1, that has a thread 7, and a dead one, 9.
@@ -129,19 +131,25 @@ TEST_CASE("privileges: a user namespace and its mappings") {
 
 TEST_CASE("privileges: cgroups beside those of the first process") {
   const Images images;
-  images.write("cgroup.img", cgroups("/c", "/c/inner"));
+  const auto beside = [&](const char* first, const char* second) {
+    images.write("cgroup.img", cgroups(first, second));
+    return images.read().foreign_cgroups;
+  };
+  CHECK(beside("/c", "/d").empty());  // nobody is in the second
   CHECK(images.read().cgroups == std::vector<std::string>{"/c"});
-  CHECK(images.read().foreign_cgroups.empty());
-  for (const char* other : {"/", "/cc", "/d"}) {
-    images.write("cgroup.img", cgroups("/c", other));
-    CHECK(images.read().foreign_cgroups == std::vector<std::string>{other});
-  }
-  images.write("cgroup.img", cgroups("/m/init.scope", "/m/system.slice/x.service"));
-  CHECK(images.read().foreign_cgroups.empty());
+  images.write("core-7.img", core(creds(0, 3), 3));
+  CHECK(beside("/c", "/c/inner").empty());
+  CHECK(beside("/m/init.scope", "/m/system.slice/x.service").empty());
+  for (const char* other : {"/", "/cc", "/d"}) CHECK(beside("/c", other) == std::vector<std::string>{other});
   for (const char* up : {"/c/../..", "c", "../x"}) {
     images.write("cgroup.img", cgroups("/c", up));
     CHECK(images.refusal() == ErrorCode::image_invalid);
   }
+  images.write("cgroup.img", cgroups("/c", "/c"));
+  images.write("core-7.img", core(creds(0, 3), 1));
+  CHECK(images.read().foreign_cgroups == std::vector<std::string>{"that of CRIU"});
+  images.write("core-7.img", core(creds(0, 3), 4));
+  CHECK(images.refusal() == ErrorCode::image_invalid);
 }
 
 TEST_CASE("privileges: what is missing, cut short or read otherwise by CRIU is damaged") {

@@ -37,7 +37,7 @@ bool may(const SeccompFilter& filter, std::uint32_t number) {
   return may_pass(filter, AUDIT_ARCH_X86_64, number);
 }
 
-json profile(const char* by_default, const json& rules) {
+json profile(const char* by_default, const std::vector<json>& rules) {
   return {{"defaultAction", by_default}, {"architectures", {"SCMP_ARCH_X86_64"}}, {"syscalls", rules}};
 }
 json rule(const char* action, std::vector<std::string> names, const json& args = json::array()) {
