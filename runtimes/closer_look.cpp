@@ -79,7 +79,9 @@ bool same_ids(const std::string& field, unsigned id) {
 bool limits_hidden(pid_t pid) {
   if (has_capability(CAP_SYS_RESOURCE) || namespace_inode(pid, "user") != namespace_inode(::getpid(), "user"))
     return false;
-  return !same_ids(status_field(pid, "Uid"), ::getuid()) || !same_ids(status_field(pid, "Gid"), ::getgid());
+  const bool others =
+      !same_ids(status_field(pid, "Uid"), ::getuid()) || !same_ids(status_field(pid, "Gid"), ::getgid());
+  return others && alive(pid);  // one that has ended has no ids, or no limits that CRIU would read
 }
 
 bool has_personality(pid_t pid) {
