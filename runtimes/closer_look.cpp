@@ -79,7 +79,9 @@ bool same_ids(const std::string& field, unsigned id) {
 bool limits_hidden(pid_t pid) {
   if (has_capability(CAP_SYS_RESOURCE) || namespace_inode(pid, "user") != namespace_inode(::getpid(), "user"))
     return false;
-  return !same_ids(status_field(pid, "Uid"), ::getuid()) || !same_ids(status_field(pid, "Gid"), ::getgid());
+  const bool others =
+      !same_ids(status_field(pid, "Uid"), ::getuid()) || !same_ids(status_field(pid, "Gid"), ::getgid());
+  return others && alive(pid);  // one that has ended has no ids, or no limits that CRIU would read
 }
 
 bool has_personality(pid_t pid) {
@@ -174,7 +176,9 @@ bool known_protocol(std::string_view name) {
   return std::find(std::begin(kKnown), std::end(kKnown), name) != std::end(kKnown);
 }
 
-CloserFindings look_closer(pid_t init) {
+namespace {
+
+CloserFindings look_once(pid_t init) {
   CloserFindings found;
   std::map<std::uint64_t, pid_t> sockets;
   const std::vector<pid_t> own = descendants(init);
@@ -192,6 +196,28 @@ CloserFindings look_closer(pid_t init) {
   for (const auto& [inode, pid] : sockets) inodes.insert(inode);
   found.udp = connected_udp(init, inodes);
   found.private_network = namespace_inode(init, "net") != namespace_inode(::getpid(), "net");
+  return found;
+}
+
+using List = std::vector<std::string> CloserFindings::*;
+constexpr List kLists[] = {
+    &CloserFindings::io_uring,      &CloserFindings::devices,       &CloserFindings::inotify,
+    &CloserFindings::anonymous,     &CloserFindings::sockets,       &CloserFindings::udp,
+    &CloserFindings::users,         &CloserFindings::personalities, &CloserFindings::traced,
+    &CloserFindings::sessions,      &CloserFindings::namespaces,    &CloserFindings::unix_streams,
+    &CloserFindings::unix_datagrams};
+
+}  // namespace
+
+CloserFindings look_closer(pid_t init) {
+  CloserFindings found = look_once(init);
+  if (std::all_of(std::begin(kLists), std::end(kLists), [&](List list) { return (found.*list).empty(); }))
+    return found;
+  const CloserFindings again = look_once(init);
+  for (const List list : kLists) {
+    const std::set<std::string> there((again.*list).begin(), (again.*list).end());
+    std::erase_if(found.*list, [&](const std::string& one) { return !there.contains(one); });
+  }
   return found;
 }
 

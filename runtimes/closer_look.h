@@ -27,6 +27,8 @@ struct CloserFindings {
   std::uint64_t memory = 0;                 ///< bytes that the dump writes at most
 };
 
+/// What is found is looked for again and said when it is still there: processes come and go meanwhile, and
+/// half of a connection that is closed looks like one to the outside.
 CloserFindings look_closer(pid_t init);
 
 /// Whether ckpt itself has this capability (capabilities(7), by number) in effect.

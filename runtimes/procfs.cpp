@@ -217,7 +217,8 @@ std::set<pid_t> lock_holders(const std::vector<pid_t>& pids) {
         std::istringstream words(line);
         std::string label, number, kind;
         words >> label >> number >> kind;
-        if (label == "lock:" && (kind == "FLOCK" || kind == "POSIX" || kind == "OFDLCK")) holders.insert(pid);
+        if (label == "lock:" && (kind == "FLOCK" || kind == "POSIX" || kind == "OFDLCK" || kind == "LEASE"))
+          holders.insert(pid);
       }
   }
   return holders;

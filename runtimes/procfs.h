@@ -63,7 +63,7 @@ pid_t inner_pid(pid_t pid);
 /// Those of descendants(root) that live in a pid namespace below ours: the tasks that a CRIU is restoring.
 std::vector<pid_t> nested_tasks(pid_t root);
 
-/// Which of `pids` hold a lock (flock, POSIX and OFD; not leases), by their fdinfo, where CRIU looks:
+/// Which of `pids` hold a lock (flock, POSIX, OFD) or a lease, by their fdinfo, where CRIU looks:
 /// /proc/locks has no pid for an OFD lock, and for a flock that of the process which took it.
 std::set<pid_t> lock_holders(const std::vector<pid_t>& pids);
 /// TCP connections in `pid`'s network namespace whose socket is among `inodes`, also those that are being

@@ -94,6 +94,20 @@ TEST_CASE("closer look: other users' limits cannot be read without CAP_SYS_RESOU
   CHECK(look_closer(child.pid()).users.empty() == readable);
 }
 
+TEST_CASE("closer look: of a process that has ended nothing is said") {
+  pid_t pid = 0;
+  {
+    const Standing child([] { return named(); });
+    pid = child.pid();
+  }
+  const CloserFindings found = look_closer(pid);
+  CHECK(found.users.empty());
+  CHECK(found.personalities.empty());
+  CHECK(found.sessions.empty());
+  CHECK(found.namespaces.empty());
+  CHECK(found.traced.empty());
+}
+
 TEST_CASE("closer look: a process with nothing special") {
   const Standing child([] {
     int ends[2];

@@ -132,7 +132,7 @@ TEST_CASE("procfs: descendants are the process and all below it") {
   ::kill(tree[1], SIGKILL);
 }
 
-TEST_CASE("procfs: holders of flock, POSIX and OFD locks are found, others are not") {
+TEST_CASE("procfs: holders of flock, POSIX and OFD locks and of leases are found, others are not") {
   const TempDir dir;
   const std::string file = dir.file("f", "x");
   const auto locked = [&](auto take) {
@@ -156,6 +156,10 @@ TEST_CASE("procfs: holders of flock, POSIX and OFD locks are found, others are n
         std::set<pid_t>{whole.pid(), posix.pid(), ofd.pid()});
   CHECK(lock_holders({none.pid()}).empty());
   CHECK(lock_holders({}).empty());
+  const std::string leased_file = dir.file("leased");
+  const Standing leased(
+      [&] { return ::fcntl(::open(leased_file.c_str(), O_RDONLY), F_SETLEASE, F_RDLCK) == 0; });
+  CHECK(lock_holders({leased.pid()}) == std::set<pid_t>{leased.pid()});
 }
 
 TEST_CASE("procfs: one that only waits for a lock does not hold it") {
