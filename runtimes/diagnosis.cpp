@@ -164,9 +164,10 @@ Diagnosis diagnose(std::string_view log) {
 void explain_by_log(Error& error, const fs::path& log, double seconds) {
   const auto text = written_within(log, seconds) ? read_file(log) : std::nullopt;
   if (text) error.with_log(log.string());
-  const Diagnosis known = diagnose(text.value_or(""));
+  const std::string said = text.value_or("");
+  const Diagnosis known = diagnose(said);
   const bool unknown = known.entry == nullptr || known.entry->role == Role::general;
-  const bool cut_off = !text || !text->ends_with('\n') || known.cause.number == 0;
+  const bool cut_off = !said.ends_with('\n') || known.cause.number == 0;
   const auto full = unknown && cut_off && error.cause.empty() ? full_disk_of(log) : std::nullopt;
   if (full) return tell_full(error, *full);
   if (known.cause.number == 0 || (known.entry != nullptr && known.entry->role == Role::general)) return;

@@ -131,7 +131,7 @@ cdi-annotation  annotations[\"cdi.k8s.io/x\"]  nvidia.com/gpu=1" "$output"
   runc --root "$ROOT" create --bundle "$BUNDLE" --pid-file "$T/pid" c </dev/null
   go gpu-detect --container c
   ends 0
-  holds "$output" "visible-devices  process.env[0]  all"
+  holds "$output" "visible-devices  process.env[0]          all"
 }
 
 @test "specs that are none, and containers that are not there" {

@@ -57,7 +57,8 @@ TEST_CASE("criu log: only a log that the command itself wrote explains its failu
   write_file_atomic(log, "(00.1) Error (criu/sk-inet.c:1): inet: Connected TCP socket, consider\n");
   Error fresh(ErrorCode::runtime_failed, "it failed");
   explain_by_log(fresh, log, 1);
-  CHECK(contains(fresh.message, "established TCP connection"));
+  CHECK(contains(fresh.message, "established TCP connection (line 1: inet: Connected TCP socket, consider)"));
+  CHECK(fresh.cause == "(00.1) Error (criu/sk-inet.c:1): inet: Connected TCP socket, consider");
   CHECK(fresh.log == log.string());
   fs::last_write_time(log, fs::file_time_type::clock::now() - std::chrono::hours(1));
   Error stale(ErrorCode::runtime_failed, "it failed");
