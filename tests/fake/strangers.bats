@@ -95,10 +95,10 @@ beside_users() {
   refuses 4 not-found "cannot read '$BUNDLE/config.json'" -- run -d -b "$BUNDLE" c
 }
 @test "an image directory of somebody else: its manifest names no program, no bundle and no log" {
-  run_container c
+  runtime=runsc run_container c # the fake's images are none of CRIU's, which are looked into
   ckpt checkpoint --image-path "$T/image" c
-  trap_program "$T/theirs/runc"
-  jq --arg p "$T/theirs/runc" --arg l "$T/theirs/log" '.runtime.path = $p | .log_path = $l | .runtime.args = ["--criu=" + $p]' "$T/image/ckpt.json" >"$T/m"
+  trap_program "$T/theirs/runsc"
+  jq --arg p "$T/theirs/runsc" --arg l "$T/theirs/log" '.runtime.path = $p | .log_path = $l | .runtime.args = ["--debug-log=" + $l]' "$T/image/ckpt.json" >"$T/m"
   cat "$T/m" >"$T/image/ckpt.json"
   theirs "$T/image"
   go restore --check --image-path "$T/image" -b "$BUNDLE" d
@@ -108,13 +108,13 @@ beside_users() {
   holds "$stderr" "does not say which bundle is its container's"
   go restore --dry-run --image-path "$T/image" -b "$BUNDLE" d
   ends 0
-  holds "$output" "$T/bin/runc --root"
+  holds "$output" "$T/bin/runsc --root"
   not_run
   same "" "$(ls "$T/theirs/log" 2>/dev/null)"
   chown -R 0:0 "$T/image"
   theirs "$T/theirs"
   go restore --check --image-path "$T/image" d
-  holds "$stderr" "'$T/theirs/runc', which made the image, is not run: '$T/theirs' belongs to another user, $STRANGER; --runtime-path names it"
+  holds "$stderr" "'$T/theirs/runsc', which made the image, is not run: '$T/theirs' belongs to another user, $STRANGER; --runtime-path names it"
   not_run
 }
 @test "an image directory and a work path where others can put links: refused before anything is done" {
