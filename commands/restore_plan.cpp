@@ -226,7 +226,8 @@ void add_obstacles(const Image& image, const Driver& driver, const json& spec, c
                            .spec = spec,
                            .file_locks = opts.file_locks.value_or(false),
                            .closes_connections = opts.tcp_close.value_or(false),
-                           .goes = goes}))
+                           .goes = goes,
+                           .stands = stands}))
     host.push_back(std::move(item));
 }
 

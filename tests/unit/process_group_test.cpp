@@ -1,6 +1,7 @@
 // What is left of a command, and its end.
 #include "runtimes/process_group.h"
 
+#include <poll.h>
 #include <sys/resource.h>
 
 #include "runtimes/procfs.h"

@@ -40,7 +40,7 @@ bool may(const SeccompFilter& filter, std::uint32_t number) {
 json profile(const char* by_default, const std::vector<json>& rules) {
   return {{"defaultAction", by_default}, {"architectures", {"SCMP_ARCH_X86_64"}}, {"syscalls", rules}};
 }
-json rule(const char* action, std::vector<std::string> names, const json& args = json::array()) {
+json rule(const char* action, std::vector<std::string> names, const std::vector<json>& args = {}) {
   return {{"names", std::move(names)}, {"action", action}, {"args", args}};
 }
 
@@ -118,11 +118,11 @@ TEST_CASE("seccomp: calls that an image's filter lets pass and a profile does no
   CHECK(beyond({{only_read, {}}}, profile("SCMP_ACT_ERRNO", {rule("SCMP_ACT_ALLOW", {"write"})})) ==
         Names{"read"});
   CHECK(beyond({{only_read, {}}},
-               profile("SCMP_ACT_ERRNO", {rule("SCMP_ACT_ALLOW", {"read"}, {{{"index", 0}}})}))
+               profile("SCMP_ACT_ERRNO", {rule("SCMP_ACT_ALLOW", {"read"}, {json{{"index", 0}}})}))
             .empty());
   CHECK(beyond({{no_keyctl, {}}},
                profile("SCMP_ACT_ALLOW", {rule("SCMP_ACT_ERRNO", {"keyctl"}),
-                                          rule("SCMP_ACT_ERRNO", {"bpf"}, {{{"index", 0}}})}))
+                                          rule("SCMP_ACT_ERRNO", {"bpf"}, {json{{"index", 0}}})}))
             .empty());
   // Both have to let it pass.
   CHECK(beyond({{no_keyctl, {}}, {{kAllow}, 0}}, without_keyctl).empty());
