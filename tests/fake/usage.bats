@@ -67,7 +67,7 @@ teardown() { leave_place; }
       examples=$((examples + 1))
     done < <("$CKPT" "$verb" --help | sed -n '/^Examples:/,/^$/s/^  //p')
   done
-  [[ $examples -eq 32 ]] || { echo "$examples examples"; return 1; }
+  [[ $examples -eq 36 ]] || { echo "$examples examples"; return 1; }
 }
 @test "help and version are no mistakes" {
   go --version

@@ -29,24 +29,24 @@ load helpers
 }
 
 @test "checkpoint --all and restore --all: two containers" {
-  CONTAINERS+=("$ID-2")
+  CONTAINERS+=("two-$ID")
   counter
   mkdir "$DATA/2"
   bundle second /bin/payload counter /data/2/count
-  launch "$ID-2"
+  launch "two-$ID"
   await '[[ -s $DATA/2/count ]]'
   ckpt checkpoint --all --root "$ROOT"
   [[ -z $(ckpt list -q --root "$ROOT") ]]
   ckpt restore -d --all --root "$ROOT"
   is_running "$ID"
-  is_running "$ID-2"
+  is_running "two-$ID"
   counts_on
 }
 
 @test "run -d --stdio inherit: the caller's own streams, and no log" {
   bundle bundle /bin/sh -c 'echo out; echo err >&2; exec /bin/busybox sleep 1000'
   run_options
-  ckpt "${RUN[@]}" run -d --stdio inherit -b "$BUNDLE" "$ID" >"$T/mine.out" 2>"$T/mine.err"
+  ckpt "${RUN[@]}" run -d --stdio inherit -b "$BUNDLE" "$ID" >>"$T/mine.out" 2>>"$T/mine.err"
   await 'grep -q out "$T/mine.out" && grep -q err "$T/mine.err"'
   ends_with 4 ckpt logs "$ID"
   [[ ! -e $LOG ]]
