@@ -266,7 +266,8 @@ void require_compatible(const std::vector<CheckedItem>& items, bool force) {
   for (const CheckedItem& item : items) {
     if (item.verdict != Verdict::fails || (force && item.forced)) continue;
     reasons.push_back(item.reason);
-    if (!item.hint.empty()) hints.push_back(item.hint);
+    if (!item.hint.empty() && std::find(hints.begin(), hints.end(), item.hint) == hints.end())
+      hints.push_back(item.hint);
   }
   if (reasons.empty()) return;
   throw Error(ErrorCode::host_incompatible, fmt::format("{}", fmt::join(reasons, "; ")))

@@ -26,7 +26,7 @@ _ckpt_options() {
     completion) kind='= ' ;;
     *) kind='=' ;;
   esac
-  kind+=' --version -h --help --runtime --runtime-path --root --runtime-arg --platform --cuda-checkpoint --store --config --log --log-format --timeout --dry-run --json -q --quiet --no-progress --progress-fd -v --verbose'
+  kind+=' --version -h --help --runtime --runtime-path --root --runtime-arg --platform --cuda-checkpoint --store --config --log --log-format --log-max --timeout --dry-run --json -q --quiet --no-progress --progress-fd -v --verbose'
 }
 
 # What an option of a command takes, or its Nth argument; empty for a switch.
@@ -42,6 +42,7 @@ _ckpt_kind() {
     *' --config') kind='file' ;;
     *' --log') kind='file' ;;
     *' --log-format') kind='= text json' ;;
+    *' --log-max') kind='any' ;;
     *' --timeout') kind='any' ;;
     *' --progress-fd') kind='any' ;;
     'run -b' | 'run --bundle') kind='directory' ;;

@@ -19,7 +19,7 @@ function __ckpt_read
                 return
             case '--*=*'
                 __ckpt_note $token
-            case --archive --authfile --bundle --cdi-spec-dir --compression --config --console-socket --container --cuda --cuda-checkpoint --cuda-timeout --cwd --device --engine --env --filter --from --gpu-map --hostname --html --id --if-busy --if-not-running --image-path --keep-last --keep-within --log --log-format --log-path --manage-cgroups-mode --manager --map-mount --max-bytes --metrics-file --min-free --pid-file --platform --preserve-fds --probe --probe-timeout --progress-fd --push --rclone-config --retries --root --runtime --runtime-arg --runtime-path --spec --splay --stdio --store --tcp --timeout --tls-verify --user --work-dir --work-path -b -e -u
+            case --archive --authfile --bundle --cdi-spec-dir --compression --config --console-socket --container --cuda --cuda-checkpoint --cuda-timeout --cwd --device --engine --env --filter --from --gpu-map --hostname --html --id --if-busy --if-not-running --image-path --keep-last --keep-within --log --log-format --log-max --log-path --manage-cgroups-mode --manager --map-mount --max-bytes --metrics-file --min-free --pid-file --platform --preserve-fds --probe --probe-timeout --progress-fd --push --rclone-config --retries --root --runtime --runtime-arg --runtime-path --spec --splay --stdio --store --tcp --timeout --tls-verify --user --work-dir --work-path -b -e -u
                 set pending $token
             case '-*'
             case '*'
@@ -76,6 +76,7 @@ complete -c ckpt -l store -x -a '(__fish_complete_directories)' -d 'where checkp
 complete -c ckpt -l config -r -F -d 'configuration file (default: /etc/ckpt/ckpt.toml)'
 complete -c ckpt -l log -r -F -d 'file for ckpt\'s own messages'
 complete -c ckpt -l log-format -x -a 'text json' -d 'text or json'
+complete -c ckpt -l log-max -x -d 'what a container\'s log takes of the disk at most: 64M; 0 for no limit'
 complete -c ckpt -l timeout -x -d 'limit of one long step: 30s, 5m; 0 for none'
 complete -c ckpt -l dry-run -d 'print the commands that would change something'
 complete -c ckpt -l json -d 'machine-readable output and errors'

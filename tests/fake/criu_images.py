@@ -42,8 +42,9 @@ def files(bounding=0, seccomp=0, no_new_privs=0, uid=0, host=()):
                      [field(13, 0), field(18, int(no_new_privs)), field(19, 0) * 2])
     core = entry(field(1, 1), field(3, field(1, 1) + field(6, b"sh")),
                  field(5, field(1, 0) + field(10, creds) + field(11, int(seccomp))))
+    nothing = struct.pack("<HBBI", 6, 0, 0, 0)  # a filter that kills at every call
     return {"pstree.img": MAGIC + entry(field(1, 1), field(2, 0), field(5, 1)), "core-1.img": MAGIC + core,
-            "ids-1.img": MAGIC + entry(ids(100, {"user", *host})),
+            "seccomp.img": MAGIC + entry(field(1, field(1, nothing))), "ids-1.img": MAGIC + entry(ids(100, {"user", *host})),
             "inventory.img": b"\x14\x43\x58\x58" + entry(field(1, 2), field(3, ids(0, TYPES)), field(5, 1))}
 
 

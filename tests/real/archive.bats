@@ -47,10 +47,10 @@ stop_engines() { stop_podman; }
   cp "$T/manifest" "$STORE/checkpoints/$ID/${name#*@}/ckpt.json"
   ends_with 11 ckpt "${RUN[@]}" restore -d --bundle "$T/safe" "$ID"
   says CAP_SYS_ADMIN 'in the host'"'"'s ipc namespace' 'in the host'"'"'s uts namespace' 'can gain privileges' 'no seccomp filter' \
-    "see '/proc/kcore'" "write to '/proc/sys'"
+    "see '/proc/keys'" "write to '/proc/sys'"
   [[ -z $(ckpt list -q) ]]
   ends_with 11 ckpt "${RUN[@]}" restore --check --bundle "$T/safe" "$ID"
-  [[ $output == *capabilities*'namespace uts'*'masked /proc/kcore'* ]] || fail "$output"
+  [[ $output == *capabilities*'namespace uts'*'masked /proc/keys'* ]] || fail "$output"
   ckpt "${RUN[@]}" restore -d --bundle "$T/bundle" "$ID"
   counts_on
 }
