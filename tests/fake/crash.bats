@@ -222,7 +222,7 @@ guard() { pgrep -P "$BACKGROUND" -x thaw-guard; }
   do_at checkpoint after gate
   start checkpoint --link-remap c
   await at_gate checkpoint
-  echo rubbish >"$(staged)/checkpoint/pstree.img"
+  echo rubbish, which is no image of a process tree >"$(staged)/checkpoint/pstree.img"
   open_gate checkpoint
   finish
   ends 0
@@ -236,7 +236,7 @@ guard() { pgrep -P "$BACKGROUND" -x thaw-guard; }
   do_at checkpoint after gate
   start checkpoint --leave-running c
   await at_gate checkpoint
-  echo rubbish >"$(staged)/checkpoint/pstree.img"
+  echo rubbish, which is no image of a process tree >"$(staged)/checkpoint/pstree.img"
   open_gate checkpoint
   finish
   ends 7
