@@ -89,6 +89,7 @@ void Dump::note_group(ContainerLock& lock, pid_t group) const {
 }
 
 void Dump::prepare() {
+  state_ = state_findings(plan_).facts;
   make_private_dirs(scratch_);
   write_criu_config(scratch_ / "criu.conf", plan_.delivery);
   image_.create();
@@ -235,6 +236,9 @@ void Dump::publish() {
   const auto begin = Clock::now();
   manifest_.created = now_rfc3339();
   optional("its processes and open files", [this] { describe_dump(image_.runtime_images(), manifest_); });
+  optional("what its restore brings back", [this] {
+    save_state_facts(context_, plan_, state_, image_.directory(), image_.runtime_images());
+  });
   manifest_.pre_dumps = pre_dumps_;
   manifest_.seconds = {{"runtime", runtime_}, {"frozen", frozen_}, {"freeze_gpu", freeze_gpu_}};
   compress();

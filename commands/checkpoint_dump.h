@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "commands/checkpoint_plan.h"
+#include "commands/container_state.h"
 #include "commands/pre_copy.h"
 #include "images/store.h"
 #include "runtimes/error.h"
@@ -73,6 +74,7 @@ class Dump {
   std::filesystem::path scratch_;
   Undo undo_;
   Manifest manifest_;
+  StateFacts state_;
   std::vector<PreDump> pre_dumps_;
   Clock::time_point paused_;
   double freeze_gpu_ = 0, frozen_ = 0, runtime_ = 0, publish_ = 0;  ///< seconds

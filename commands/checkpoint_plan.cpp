@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 #include <signal.h>
 
+#include "commands/container_state.h"
 #include "commands/criu.h"
 #include "commands/judgement.h"
 #include "commands/pre_copy.h"
@@ -43,7 +44,9 @@ void heed(const Context& context, const CheckpointPlan& plan) {
   if (failing.empty()) return;
   std::vector<std::string> reasons;
   for (const Check& check : failing) reasons.push_back(check.found);
-  throw Error(ErrorCode::conflict,
+  const bool in_pod = std::any_of(failing.begin(), failing.end(),
+                                  [](const Check& check) { return check.name == kSandboxCheck; });
+  throw Error(in_pod ? ErrorCode::host_incompatible : ErrorCode::conflict,
               fmt::format("container '{}' cannot be checkpointed: {}", plan.id(), fmt::join(reasons, "; ")))
       .with_runtime(std::string(plan.driver().table().name))
       .with_hint(failing.size() == 1
@@ -181,6 +184,12 @@ std::vector<Check> obstacles_of(const CheckpointPlan& plan) {
   std::vector<Check> checks = obstacles(case_of(plan));
   if (plan.driver().table().uses_criu)
     checks.push_back(stopped_processes(plan.id(), stopped_in_v1(plan.state.pid)));
+  const StateFindings found = state_findings(plan);
+  // Only the first container of a sandbox has a process 1, by which exec sessions are told.
+  if (!found.neighbours.empty())
+    std::erase_if(checks, [](const Check& check) { return check.name == "exec-sessions"; });
+  for (Check& check : state_obstacles(plan.id(), plan.driver().table(), found))
+    checks.push_back(std::move(check));
   return checks;
 }
 

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include "commands/checks.h"
+#include "commands/container_state.h"
 #include "commands/options.h"
 #include "commands/verbs.h"
 #include "gpu/checkup.h"
@@ -22,8 +23,20 @@ struct DoctorOptions {
   bool fix_hints = false;
 };
 
+/// Told where there are some, and a crun that they are no good for.
+std::vector<Check> check_foreign_hierarchies(const HostState& host) {
+  const CheckedItem item = check_hierarchies(read_file("/proc/self/cgroup", 1U << 20U).value_or(""));
+  const bool crun = std::any_of(host.runtimes.begin(), host.runtimes.end(), [](const RuntimeState& one) {
+    return one.kind == RuntimeKind::crun && !one.program.path.empty();
+  });
+  if (item.verdict == CheckedItem::Verdict::same || !crun) return {};
+  return {{"kernel", "hierarchies", Status::warning, item.reason, item.hint, ""}};
+}
+
 std::vector<Check> all_checks(const Context& context) {
-  std::vector<Check> checks = check_host_state(look_at_state(context));
+  const HostState host = look_at_state(context);
+  std::vector<Check> checks = check_host_state(host);
+  for (Check& check : check_foreign_hierarchies(host)) checks.push_back(std::move(check));
   for (Check& check : check_gpus(look_at_gpus(context))) checks.push_back(std::move(check));
   return checks;
 }

@@ -2,6 +2,7 @@
 // lives.
 #include <fmt/ranges.h>
 
+#include "commands/container_state.h"
 #include "commands/criu.h"
 #include "commands/engine_names.h"
 #include "commands/engine_restore.h"
@@ -132,6 +133,8 @@ void prepare_files(const RestorePlan& plan) {
   if (!plan.lower.empty()) lay_down(plan);
   make_private_dirs(plan.work_dir);
   write_criu_config(plan.files.home / "criu.conf", plan.delivery);
+  give_addresses_back(plan);
+  note_addresses(plan.driver, plan.spec, plan.files.home);
 }
 
 void name_attached(const RestorePlan& plan) {
@@ -168,6 +171,7 @@ int restore_detached(const Context& context, const RestoreOptions& o, const Rest
   const double runtime = std::chrono::duration<double>(Clock::now() - launching).count();
   unpacked.reset();
   if (!plan.hostname.empty()) set_hostname_of(pid, plan.hostname);
+  bring_state_back(context, plan, !o.no_verify);
   verify(context, plan, o);
   const auto thawing = Clock::now();
   const std::vector<CudaStep> steps = bring_gpu_back(context, plan);
@@ -283,6 +287,7 @@ int restore_near(const Context& context, const RestoreOptions& o) {
                               unpacked.reset();
                               if (from_elsewhere(plan.image)) verify(context, plan, o);
                               name_attached(plan);
+                              bring_state_back(context, plan, !o.no_verify);
                               bring_gpu_back(context, plan);
                               guard.reset();
                               if (o.probe) probe_restored(plan, *o.probe, o.probe_timeout);

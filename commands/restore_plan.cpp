@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include "commands/connections.h"
+#include "commands/container_state.h"
 #include "commands/criu.h"
 #include "commands/engine_restore.h"
 #include "commands/image_obstacles.h"
@@ -201,6 +202,8 @@ std::vector<CheckedItem> compare_all(const RestoreOptions& o, const Image& image
                                               .criu_version = criu,
                                               .goes = goes,
                                               .stands = stands});
+  if (driver.table().kind == RuntimeKind::crun)
+    host.push_back(check_hierarchies(read_file("/proc/self/cgroup", 1U << 20U).value_or("")));
   for (CheckedItem& item : check_external(chosen.external)) host.push_back(std::move(item));
   if (from_elsewhere(image) && driver.table().uses_criu)
     for (CheckedItem& item : check_privileges(image, chosen.spec)) host.push_back(std::move(item));

@@ -1,4 +1,5 @@
 // ckpt run: create, read the pid, start, and stay (attached) or leave a monitor behind (-d).
+#include "commands/container_state.h"
 #include "commands/gpu.h"
 #include "commands/launching.h"
 #include "commands/options.h"
@@ -143,6 +144,7 @@ int run_container(const Context& context, const RunOptions& o) {
   refuse_existing(driver, o.id);
   try {
     write_bundle(files, spec);
+    note_addresses(driver, spec, files.home);
     if (!lower.empty()) {
       make_layer({record.layer});
       mount_layer({record.layer}, lower);

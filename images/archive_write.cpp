@@ -14,6 +14,7 @@
 #include "images/layer/archive_tar.h"
 #include "images/module.h"
 #include "images/stamp.h"
+#include "images/state_file.h"
 #include "images/threads.h"
 #include "runtimes/error.h"
 #include "runtimes/fs.h"
@@ -35,8 +36,8 @@ constexpr const char* kSpecDump = "spec.dump";
 
 /// With --image-path the runtime's files lie beside ours.
 std::string name_in_archive(const std::string& path, const std::string& images) {
-  static constexpr std::string_view kBeside[] = {kConfigDump,  kSpecDump, "dump.log",
-                                                 "stats-dump", kLayerTar, kDeletedFiles};
+  static constexpr std::string_view kBeside[] = {kConfigDump, kSpecDump, "dump.log",   "stats-dump",
+                                                 kStateName,  kLayerTar, kDeletedFiles};
   const bool beside = std::find(std::begin(kBeside), std::end(kBeside), path) != std::end(kBeside);
   return images == "." && !beside ? "checkpoint/" + path : path;
 }

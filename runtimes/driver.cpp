@@ -5,6 +5,7 @@
 
 #include <sstream>
 
+#include "runtimes/cgroup_names.h"
 #include "runtimes/diagnosis.h"
 #include "runtimes/fs.h"
 #include "runtimes/json.h"
@@ -187,6 +188,7 @@ bool Driver::resume_if_paused(const std::string& id) const {
 void Driver::remove(const std::string& id, bool force) const {
   // runsc would take an id that it does not have for an abbreviation of another.
   if (!table().shares_host_kernel && !holds(target_, id)) return;
+  if (table_.kind == RuntimeKind::crun) refuse_root_cgroup(target_.root, id);
   do_verb("delete", force ? Argv{"--force", id} : Argv{id});
   if (force && table().shares_host_kernel) remove_half_made(target_.root, id);
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "runtimes/cedana.h"
+#include "runtimes/cgroup_names.h"
 #include "runtimes/diagnosis.h"
 #include "runtimes/error_json.h"
 #include "runtimes/interrupt.h"
@@ -331,6 +332,10 @@ void Supervisor::unlock_network() {
 void Supervisor::remove_remains() {
   const Target& target = driver_.target();
   if (!driver_.table().shares_host_kernel && !holds(target, record_.id)) return;
+  if (target.kind == RuntimeKind::crun && ends_the_host(target.root, record_.id)) {
+    remove_tree(fs::path(target.root) / record_.id);
+    return;
+  }
   Command command = driver_.command("delete", {"--force", record_.id});
   command.watch = [this]() -> std::optional<std::string> {
     reap_others();

@@ -351,6 +351,58 @@ static void mode_unix(char** args) {
   }
 }
 
+static int socket_of(const char* path, struct sockaddr_un* address) {
+  *address = (struct sockaddr_un){.sun_family = AF_UNIX};
+  if (snprintf(address->sun_path, sizeof address->sun_path, "%s", path) >= (int)sizeof address->sun_path)
+    broken("path too long");
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) broken("socket");
+  return fd;
+}
+
+static bool answers(const char* path, int listener) {
+  struct sockaddr_un address;
+  int fd = socket_of(path, &address);
+  bool there = connect(fd, (struct sockaddr*)&address, sizeof address) == 0;
+  if (there) close(accept(listener, NULL, NULL));
+  close(fd);
+  return there;
+}
+
+static bool is_lo_up(void) {
+  struct ifreq request = {.ifr_name = "lo"};
+  int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  bool up = ioctl(fd, SIOCGIFFLAGS, &request) == 0 && (request.ifr_flags & IFF_UP);
+  close(fd);
+  return up;
+}
+
+/* The loop does not tick while one of them is not as it was. */
+static void mode_kept(char** args) {
+  enum { slack_ns = 333333 };
+  char made[path_size], path[path_size], count[path_size];
+  join(made, "%s/socket.new", args[0]);
+  join(path, "%s/socket", args[0]);
+  join(count, "%s/count", args[0]);
+  struct sockaddr_un address;
+  int listener = socket_of(made, &address);
+  if (bind(listener, (struct sockaddr*)&address, sizeof address) != 0 || listen(listener, 8) != 0 ||
+      rename(made, path) != 0)
+    broken("bind '%s'", made);
+  cpu_set_t cpus;
+  CPU_ZERO(&cpus);
+  CPU_SET(sched_getcpu(), &cpus);
+  if (sched_setaffinity(0, sizeof cpus, &cpus) != 0 || prctl(PR_SET_TIMERSLACK, slack_ns) != 0)
+    broken("affinity");
+  for (unsigned long n = 1;; sleep_ms(tick_ms)) {
+    CPU_ZERO(&cpus);
+    sched_getaffinity(0, sizeof cpus, &cpus);
+    if (answers(path, listener) && is_lo_up() && CPU_COUNT(&cpus) == 1 &&
+        prctl(PR_GET_TIMERSLACK) == slack_ns)
+      publish_number(count, n++);
+  }
+}
+
 static int open_or_break(const char* path, int flags) {
   int fd = open(path, flags | O_CREAT | O_CLOEXEC, 0644);
   if (fd < 0) broken("open '%s'", path);
@@ -595,6 +647,8 @@ static const struct mode {
     {"tcp-client", 2, 2, mode_tcp_client, "PORT FILE          the same with such a server"},
     {"tcp-listen", 1, 1, mode_tcp_listen, "FILE               listen only, count into FILE"},
     {"unix", 1, 1, mode_unix, "SOCKET             numbers as datagrams to somebody else's SOCKET"},
+    {"kept", 1, 1, mode_kept,
+     "DIR                count into DIR/count while DIR/socket answers, lo is up, on one processor"},
     {"locks", 1, 1, mode_locks, "FILE               hold flock and fcntl locks, count into FILE.count"},
     {"obstacles", 1, 1, mode_obstacles,
      "DIR                io_uring, inotify, DIR/stream, DIR/datagram, a namespace; DIR/count"},

@@ -381,4 +381,18 @@ not_stopped() {
   ckpt checkpoint "$ID"
   ckpt restore -d "$ID"
   counts_on
+@test "what CRIU does not save comes back: lo, a renamed socket, a thread's processor and its timers' slack" {
+  local at
+  COUNT=$DATA/count
+  bundle bundle /bin/payload kept /data
+  launch "$ID"
+  await '(($(count) > 5))'
+  for _ in 1 2; do
+    ends_with 0 ckpt checkpoint "$ID"
+    at=$(count)
+    ends_with 0 ckpt restore -d "$ID"
+    goes_on_from "$at"
+    counts_on
+  done
+  [[ ! -e $DATA/socket.new ]] || fail "the socket's first name is there again"
 }

@@ -55,3 +55,45 @@ END
   is_running "$ID"
   counts_on
 }
+
+@test "a container of a sandbox with others is refused, and all of them go on" {
+  local other=pod-$ID
+  # shellcheck disable=SC2031 # of each test its own
+  CONTAINERS+=("$other")
+  bundle first /bin/payload sleep
+  edit '.annotations = {"io.kubernetes.cri.container-type": "sandbox"}'
+  launch "$ID"
+  bundle second /bin/payload counter /data/count
+  edit --arg id "$ID" '.annotations = {"io.kubernetes.cri.container-type": "container", "io.kubernetes.cri.sandbox-id": $id}'
+  COUNT=$DATA/count
+  launch "$other"
+  await '(($(count) > 5))'
+  ends_with 11 ckpt checkpoint "$ID"
+  says "$other"
+  ends_with 11 ckpt checkpoint "$other"
+  is_running "$ID"
+  counts_on
+}
+
+@test "addresses that runsc has taken from a network namespace are there again" {
+  [[ $WANTED != runsc-2024 ]] || skip "gVisor of 2024 does not start in one here"
+  make_netns
+  ip -n "$NETNS" link add eth0 type veth peer name eth1
+  ip -n "$NETNS" addr add 10.98.77.2/24 dev eth0
+  ip -n "$NETNS" link set eth0 up
+  ip -n "$NETNS" link set eth1 up
+  ip -n "$NETNS" route add 10.99.0.0/16 via 10.98.77.1
+  GLOBAL=(--network=sandbox --overlay2=none)
+  bundle bundle /bin/payload counter /data/count
+  join_netns "$NETNS"
+  counter
+  addresses() { ckpt exec "$ID" -- /bin/busybox ip -o addr; ckpt exec "$ID" -- /bin/busybox ip route; }
+  addresses | grep -q 10.98.77.2
+  for _ in 1 2; do
+    ckpt checkpoint "$ID"
+    ckpt restore -d "$ID"
+    counts_on
+    addresses | grep -q 10.98.77.2
+    addresses | grep -q 10.99.0.0
+  done
+}

@@ -1,0 +1,43 @@
+// What of a container ckpt itself brings back, since neither CRIU nor the runtime does: links, their
+// addresses, names of sockets, processors of threads. Saved beside the image, put right after the restore,
+// and proved.
+#pragma once
+#include <sys/types.h>
+
+#include "commands/checkpoint_plan.h"
+#include "commands/restore_plan.h"
+#include "runtimes/state_facts.h"
+
+namespace ckpt {
+
+/// Before a container of runsc is created: it takes the addresses of a network namespace that is there away
+/// from its links, and nobody could tell them later. Kept in `home`, the record's directory.
+void note_addresses(const Driver& driver, const nlohmann::json& spec, const std::filesystem::path& home);
+
+struct StateFindings {
+  StateFacts facts;
+  std::vector<std::string> lost_sockets;  ///< "'/run/x' of 'app' (pid 3)": its file is not found
+  std::vector<std::string> neighbours;    ///< other containers in the same sandbox
+  bool own_network = false;               ///< its network namespace is made by the runtime
+};
+/// Of a container that runs. Reads only.
+StateFindings state_findings(const CheckpointPlan& plan);
+/// What a checkpoint heeds of them. Pure.
+std::vector<Check> state_obstacles(const std::string& id, const RuntimeTable& runtime,
+                                   const StateFindings& found);
+/// The check that fails for a container of a pod in one sandbox.
+inline constexpr const char* kSandboxCheck = "sandbox";
+
+/// After the dump, in the image: state.json, and the sockets under their new names.
+void save_state_facts(const Context& context, const CheckpointPlan& plan, StateFacts facts,
+                      const std::filesystem::path& directory, const std::filesystem::path& runtime_images);
+
+/// What crun's restore would do to the host's processes. By the text of /proc/self/cgroup.
+CheckedItem check_hierarchies(const std::string& proc_cgroup);
+/// Before the restore: the addresses that runsc has taken away.
+void give_addresses_back(const RestorePlan& plan);
+/// When it runs again. Throws Error(verify_failed) for what could not be brought back; with --no-verify that
+/// is only told.
+void bring_state_back(const Context& context, const RestorePlan& plan, bool prove);
+
+}  // namespace ckpt

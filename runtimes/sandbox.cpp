@@ -1,0 +1,59 @@
+// By the names of files.
+#include "runtimes/sandbox.h"
+
+#include <algorithm>
+#include <map>
+#include <sstream>
+
+#include "runtimes/fs.h"
+
+namespace ckpt {
+
+std::vector<std::string> sandbox_neighbours(const std::string& root, const std::string& id) {
+  constexpr std::string_view kBetween = "_sandbox:", kEnd = ".state";
+  std::map<std::string, std::string> sandboxes;  // by container
+  std::error_code error;
+  for (fs::directory_iterator it(root, error), end; !error && it != end; it.increment(error)) {
+    const std::string name = it->path().filename().string();
+    const std::size_t between = name.rfind(kBetween);
+    if (between == std::string::npos || !name.ends_with(kEnd)) continue;
+    const std::size_t begin = between + kBetween.size();
+    sandboxes[name.substr(0, between)] = name.substr(begin, name.size() - kEnd.size() - begin);
+  }
+  std::vector<std::string> others;
+  if (const auto own = sandboxes.find(id); own != sandboxes.end())
+    for (const auto& [container, sandbox] : sandboxes)
+      if (sandbox == own->second && container != id) others.push_back(container);
+  return others;
+}
+
+namespace {
+
+std::vector<std::string> words_of(const std::string& line) {
+  std::istringstream text(line);
+  std::vector<std::string> words;
+  for (std::string word; text >> word;) words.push_back(word);
+  return words;
+}
+
+}  // namespace
+
+std::vector<SandboxedFact> sandbox_processes(const std::string& ps_table) {
+  std::istringstream lines(ps_table);
+  std::string line;
+  std::getline(lines, line);
+  const std::vector<std::string> heading = words_of(line);
+  const auto column = [&](std::string_view name) {
+    return static_cast<std::size_t>(std::find(heading.begin(), heading.end(), name) - heading.begin());
+  };
+  const std::size_t pid = column("PID"), command = column("CMD");
+  std::vector<SandboxedFact> processes;
+  while (std::getline(lines, line)) {
+    const std::vector<std::string> row = words_of(line);
+    if (row.size() > std::max(pid, command) && row[pid] != "1")
+      processes.push_back({std::atoi(row[pid].c_str()), row[command]});
+  }
+  return processes;
+}
+
+}  // namespace ckpt
