@@ -33,7 +33,7 @@ crash_at_gate() {
   ends 137
   await fake_gone "$verb"
 }
-resumes_tried() { [ "$(grep -c resume "$FAKE_RECORD")" -gt 1 ] && ! pgrep -x thaw-guard >/dev/null; }
+resumes_tried() { [ "$(grep -c resume "$FAKE_RECORD")" -gt 1 ] && ! pgrep -x thaw-guard --env CKPT_STATE_DIR="$CKPT_STATE_DIR" >/dev/null; }
 staged() { find "$STORE/checkpoints" -mindepth 2 -maxdepth 2 -name '.*'; }
 
 put_right() { is_now c running && [ -z "$(staged)" ] && [ -z "$(find "$CKPT_STATE_DIR" -name c.lock)" ]; }
