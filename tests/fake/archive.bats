@@ -268,7 +268,7 @@ nothing_there() { same "" "$(find "$T/there" -mindepth 1 ! -type d)"; same "" "$
   ends 0
   go_there restore -d --no-verify --bundle "$BUNDLE" --from right c
   ends 10
-  says "the container was ended, its image came from elsewhere"
+  holds "$stderr" "the container was ended, its image came from elsewhere"
   no_record
   same "" "$(ckpt list -q)"
   rm "$(find "$T/there/checkpoints/right" -name core-1.img)"
