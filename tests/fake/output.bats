@@ -166,7 +166,7 @@ quiet() {
   run_container c
   await greeted
   run_json logs c
-  members id log output
+  members dropped id log output
   same "$STORE/logs/c.log" "$(jq -r .log <<<"$output")"
   holds "$(jq -r .output <<<"$output")" "hello from the container"
   go logs -f --json c
