@@ -234,6 +234,14 @@ void add_obstacles(const Image& image, const Driver& driver, const json& spec, c
     host.push_back(std::move(item));
 }
 
+/// The root file system of a container that stands, with its writable layer: `run` has mounted that in its
+/// own mount namespace, which need not be this one.
+fs::path standing_root(const Layer& layer, pid_t goes) {
+  std::error_code error;
+  const bool here = !fs::is_empty(layer.merged(), error) && !error;
+  return here || goes <= 0 ? layer.merged() : fs::path(fmt::format("/proc/{}/root", goes));
+}
+
 void refuse_configuration(const Delivery& delivery) {
   if (delivery.criu_config.empty()) return;
   throw Error(ErrorCode::unsupported,
@@ -261,7 +269,8 @@ std::vector<CheckedItem> against_restore(const Context& context, const Image& im
   Record record = new_record(context, o, image, driver);
   ChosenSpec chosen = choose_spec(o, image, driver.table(), record);
   if (image.manifest->layer)
-    chosen.spec["root"]["path"] = layer_of(context.globals.store, record.target, record.id).merged().string();
+    chosen.spec["root"]["path"] =
+        standing_root(layer_of(context.globals.store, record.target, record.id), goes).string();
   std::vector<CheckedItem> items = compare_all(o, image, driver, chosen, record, criu, goes, true);
   RestoreOpts opts = replayed(o, image);
   choose_connections(o, image, chosen.spec, opts, items);

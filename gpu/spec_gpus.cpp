@@ -97,7 +97,7 @@ constexpr std::string_view kVolumeLists[] = {"/var/run/nvidia-container-devices/
 std::string listed_device(std::string_view destination) {
   for (const std::string_view directory : kVolumeLists) {
     if (!destination.starts_with(directory)) continue;
-    const std::string name(destination.substr(directory.size()));
+    std::string name(destination.substr(directory.size()));
     if (!name.starts_with("cdi/")) return name;
     const std::size_t at = name.rfind('/');
     return name.substr(4, at - 4) + "=" + name.substr(at + 1);

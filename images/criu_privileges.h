@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "images/criu_descriptors.h"
@@ -38,7 +39,10 @@ struct ImageFilter {
 
 struct IdRange {
   std::uint32_t inside = 0, outside = 0, count = 0;
-  auto operator<=>(const IdRange&) const = default;
+  bool operator==(const IdRange&) const = default;
+  bool operator<(const IdRange& other) const {
+    return std::tie(inside, outside, count) < std::tie(other.inside, other.outside, other.count);
+  }
 };
 
 struct ImagePrivileges {

@@ -143,7 +143,8 @@ std::vector<pid_t> processes_in_cgroup(const std::string& path) {
   if (directory.empty() || fs::path(directory).lexically_normal() == "/") return {};
   std::set<pid_t> pids;
   for (const std::string& root : hierarchies()) {
-    std::istringstream text(read_file(fs::path(root) / directory / "cgroup.procs", kMost).value_or(""));
+    std::istringstream text(
+        read_file(fs::path(root) / fs::path(directory).relative_path() / "cgroup.procs", kMost).value_or(""));
     for (pid_t pid = 0; text >> pid;) pids.insert(pid);
   }
   return {pids.begin(), pids.end()};

@@ -225,7 +225,7 @@ names() { ckpt -q images list "$@" | paste -sd' '; }
   do_at checkpoint before gate
   start checkpoint c
   await at_gate checkpoint
-  kill -KILL "$BACKGROUND"
+  kill -KILL "$(pgrep -P "$BACKGROUND" -x thaw-guard)" "$BACKGROUND"
   finish
   open_gate checkpoint
   await fake_gone checkpoint

@@ -34,7 +34,7 @@ states() { ckpt list --json "$@" | jq -r 'map("\(.id)=\(.status)") | join(" ")';
   start checkpoint --leave-running c
   await at_gate checkpoint
   runc --root "$ROOT" pause c
-  kill -KILL "$BACKGROUND"
+  kill -KILL "$(pgrep -P "$BACKGROUND" -x thaw-guard)" "$BACKGROUND"
   BACKGROUND=
   kill -KILL "$(cat "$FAKE_DIR/at/checkpoint")" 2>/dev/null || true
   behave

@@ -381,6 +381,8 @@ not_stopped() {
   ckpt checkpoint "$ID"
   ckpt restore -d "$ID"
   counts_on
+}
+
 @test "what CRIU does not save comes back: lo, a renamed socket, a thread's processor and its timers' slack" {
   local at
   COUNT=$DATA/count

@@ -126,7 +126,7 @@ restored() {
   look() {
     (cd "/proc/$(ckpt state "$ID" | jq .pid)/root/etc" && find . -printf '%P %y %m %U:%G %n %s %l\n' | sort | grep -av ' d ' &&
       find . -type f -size -1M -exec md5sum {} + | sort && find keep/file keep . symlink -printf '%P %T@\n' &&
-      python3 -c 'import os; print(os.listxattr("keep/file"), os.getxattr("keep/file", "user.a"))')
+      python3 -c 'import os; print(sorted(os.listxattr("keep/file")), os.getxattr("keep/file", "user.a"))')
   }
   before=$(look)
   for _ in 1 2; do
