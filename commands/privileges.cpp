@@ -376,6 +376,7 @@ class MountComparison {
     const std::size_t before = items.size();
     for (const ImageMount& mount : mounts_) compare_one(items, mount);
     if (!mounts_itself_) compare_paths(items, there);
+    if (!mounts_itself_) compare_covers(items);
     if (items.size() == before)
       items.push_back(row("mounts", fmt::format("{}", mounts_.size()), "as config.json has them"));
   }
@@ -409,14 +410,25 @@ class MountComparison {
         return mount.type == "cgroup" || mount.type == "cgroup2" || mount.type == "tmpfs";
       if (one.type == "bind" && below(mount.mountpoint, one.destination)) return mount.type == "tmpfs";
       // One whose destination is a symbolic link is elsewhere.
-      return one.type == mount.type && (here || !in_image(one.destination));
+      return one.type == mount.type && (here || (!shows_kernel(mount) && !in_image(one.destination)));
     });
   }
 
+  /// Of /proc and /sys only a part at its own place: elsewhere nothing of it would be masked.
   bool is_view_of_given(const ImageMount& mount) const {
     return std::any_of(mounts_.begin(), mounts_.end(), [&](const ImageMount& one) {
-      return one.external.empty() && same_file_system(one, mount) && one.mountpoint != "/" && is_given(one);
+      const bool same =
+          one.external.empty() && same_file_system(one, mount) && one.mountpoint != "/" && is_given(one);
+      return same && (!shows_kernel(mount) || mount.mountpoint == one.mountpoint + mount.root);
     });
+  }
+
+  static bool shows_kernel(const ImageMount& mount) { return mount.type == "proc" || mount.type == "sysfs"; }
+
+  /// What hides a part of /proc or /sys hides it only there.
+  bool lies_on_kernels(const ImageMount& mount) const {
+    return std::any_of(mounts_.begin(), mounts_.end(),
+                       [&](const ImageMount& one) { return one.id == mount.parent && shows_kernel(one); });
   }
 
   /// What its flags must have. Of a cgroup mount only the hierarchies are read-only, not what they are in.
@@ -460,17 +472,31 @@ class MountComparison {
   }
 
   void compare_paths(std::vector<CheckedItem>& items, const std::function<bool(const std::string&)>& there) {
-    for (const std::string& path : masked_)
-      if (!in_image(path) && there(path))
+    for (const std::string& path : masked_) {
+      const ImageMount* mount = mount_of(path);
+      if (mount == nullptr || !there(path)) continue;
+      if (mount->mountpoint == path ? !lies_on_kernels(*mount) : shows_kernel(*mount))
         exceeds(items.emplace_back(row("masked " + path, "open", "masked")),
                 fmt::format("its processes see '{}', which config.json masks", path));
+    }
     for (const std::string& path : read_only_) {
       const ImageMount* mount = mount_of(path);
-      const bool right = mount != nullptr && ((mount->flags | mount->sb_flags) & MS_RDONLY) != 0;
-      if (!right && there(path))
+      if (mount == nullptr || !there(path) || !shows_kernel(*mount)) continue;
+      const bool right = ((mount->flags | mount->sb_flags) & MS_RDONLY) != 0 &&
+                         (mount->mountpoint != path || lies_on_kernels(*mount));
+      if (!right)
         exceeds(items.emplace_back(row("read-only " + path, "writable", "read-only")),
                 fmt::format("its processes can write to '{}', which config.json makes read-only", path));
     }
+  }
+
+  /// What lies over another of the kernel's would hide what masks that.
+  void compare_covers(std::vector<CheckedItem>& items) {
+    std::set<std::string> places;
+    for (const ImageMount& mount : mounts_)
+      if (shows_kernel(mount) && !places.insert(mount.mountpoint).second)
+        exceeds(items.emplace_back(row("mount " + printable(mount.mountpoint), "twice", "once")),
+                fmt::format("it mounts {} twice at '{}'", mount.type, printable(mount.mountpoint)));
   }
 
   const std::vector<ImageMount>& mounts_;

@@ -65,9 +65,9 @@ load helpers
 }
 
 @test "a log takes no more than --log-max: the newest is there, what is gone is told, and logs -f goes on" {
-  bundle bundle /bin/sh -c 'i=0; lines() { n=$((i + $1)); while [ $i -lt $n ]; do i=$((i+1)); echo line $i; done; }
-    while :; do lines 1; /bin/busybox sleep 0.05
-      if [ -e /data/many ]; then /bin/busybox rm /data/many; lines 2500; : >/data/written; fi; done'
+  local script='i=0; lines() { n=$((i + $1)); while [ $i -lt $n ]; do i=$((i+1)); echo line $i; done; }; while :; do lines 1; '
+  script+='/bin/busybox sleep 0.05; if [ -e /data/many ]; then /bin/busybox rm /data/many; lines 2500; : >/data/written; fi; done'
+  bundle bundle /bin/sh -c "$script"
   run_options
   ckpt "${RUN[@]}" run -d -b "$BUNDLE" --log-max 64K "$ID"
   start_ckpt logs -f "$ID"
