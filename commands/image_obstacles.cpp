@@ -7,6 +7,7 @@
 #include <sys/sysmacros.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <set>
 
@@ -196,9 +197,9 @@ std::vector<CheckedItem> check_addresses(const std::vector<ImageAddress>& bound,
 
 std::vector<CheckedItem> check_cgroup(const std::string& path, const std::vector<std::string>& processes) {
   if (processes.empty()) return {};
-  constexpr std::size_t kNamed = 3;
+  constexpr std::ptrdiff_t kNamed = 3;
   const std::vector<std::string> named(processes.begin(),
-                                       processes.begin() + std::min(kNamed, processes.size()));
+                                       processes.begin() + std::min(kNamed, std::ssize(processes)));
   CheckedItem item = failing_item(
       "cgroup " + path, "its own", fmt::format("{} processes", processes.size()),
       fmt::format("linux.cgroupsPath is '{}', and {} processes of this host are in that cgroup already, {} "

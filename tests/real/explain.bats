@@ -27,6 +27,15 @@ saved() {
   bare delete --force "$ID" || true
 }
 
+# crun 1.28 alone, with a root of its own, cannot restore masked directories: it looks for what it mounted there in another one.
+unmask_directories() {
+  local path directories=()
+  while read -r path; do
+    if [[ -d $path ]]; then directories+=("$path"); fi
+  done < <(jq -r '.linux.maskedPaths[]' "$BUNDLE/config.json")
+  edit --argjson directories "$(json_list "${directories[@]}")" '.linux.maskedPaths -= $directories'
+}
+
 # crun leaves the cgroups of a restore that failed.
 forget() {
   bare delete --force "$ID" || true
@@ -35,6 +44,7 @@ forget() {
 
 begun() {
   bundle bundle /bin/payload "$@"
+  [[ $NAME != crun ]] || unmask_directories
   bare run --detach --bundle "$BUNDLE" "$ID" </dev/null >/dev/null 2>&1
 }
 
