@@ -30,6 +30,13 @@ bool has_memory(const Line& line) {
   return ("," + line.controllers + ",").find(",memory,") != std::string::npos;
 }
 
+/// The kernel shows one that has ended, and that nobody has waited for, in the root of every hierarchy.
+bool has_ended(const std::string& proc, int pid) {
+  const std::string stat = read_file(fmt::format("{}/{}/stat", proc, pid), 4096).value_or("");
+  const std::size_t name_end = stat.rfind(')');
+  return name_end != std::string::npos && stat.find_first_of("ZX", name_end) == name_end + 2;
+}
+
 }  // namespace
 
 std::vector<std::string> foreign_hierarchies(const std::string& proc_cgroup) {
@@ -60,7 +67,7 @@ void refuse_root_cgroup(const std::string& root, const std::string& id, const st
   const nlohmann::json path = told.value("cgroup-path", nlohmann::json()),
                        pid = told.value("pid", nlohmann::json());
   if (!path.is_string() || path == "") return;  // crun was told to leave cgroups alone
-  const auto cgroups = pid.is_number_integer() && pid > 0
+  const auto cgroups = pid.is_number_integer() && pid > 0 && !has_ended(proc, pid.get<int>())
                            ? read_file(fmt::format("{}/{}/cgroup", proc, pid.get<int>()), kSmall)
                            : std::nullopt;
   if (path != "/" && !in_root_cgroup(cgroups.value_or(""))) return;

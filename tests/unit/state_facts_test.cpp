@@ -279,7 +279,11 @@ TEST_CASE("cgroups: a container in the root one is not given to crun's delete") 
       return error.code == ErrorCode::conflict;
     }
   };
+  dir.file("7/stat", "7 (a Z) S 1 7 7 0");
   CHECK(refused(R"({"pid":7,"cgroup-path":"/c"})"));
+  dir.file("7/stat", "7 (init) Z 1 7 7 0");
+  CHECK_FALSE(refused(R"({"pid":7,"cgroup-path":"/c"})"));
+  dir.file("7/stat", "7 (init) S 1 7 7 0");
   CHECK_FALSE(refused(R"({"pid":8,"cgroup-path":"/c"})"));
   CHECK(refused(R"({"pid":99,"cgroup-path":"/"})"));
   CHECK_FALSE(refused(R"({"pid":7,"cgroup-path":""})"));
