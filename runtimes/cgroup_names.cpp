@@ -66,7 +66,8 @@ void refuse_root_cgroup(const std::string& root, const std::string& id, const st
   if (!told.is_object()) return;
   const nlohmann::json path = told.value("cgroup-path", nlohmann::json()),
                        pid = told.value("pid", nlohmann::json());
-  if (!path.is_string() || path == "") return;  // crun was told to leave cgroups alone
+  if (!path.is_string() || path.get_ref<const std::string&>().empty())
+    return;  // crun was told to leave cgroups alone
   const auto cgroups = pid.is_number_integer() && pid > 0 && !has_ended(proc, pid.get<int>())
                            ? read_file(fmt::format("{}/{}/cgroup", proc, pid.get<int>()), kSmall)
                            : std::nullopt;
