@@ -86,8 +86,7 @@ std::string cpuset_of(pid_t pid) {
 
 /// Every processor that a thread of it could run on.
 std::vector<int> widest(pid_t pid) {
-  const std::vector<int> online =
-      cpus_in(read_file("/sys/devices/system/cpu/online", 64U << 10U).value_or(""));
+  std::vector<int> online = cpus_in(read_file("/sys/devices/system/cpu/online", 64U << 10U).value_or(""));
   const std::vector<int> own = cpus_in(cpuset_of(pid));
   if (own.empty()) return online;
   std::vector<int> both;
