@@ -80,7 +80,8 @@ static void record(const char* text, const char* action, int pid, int argc, char
 static const char* state_of(int pid) {
   static char state[64];
   char ignored[8];
-  if (read_line(file("%d.none", pid), ignored, sizeof ignored)) refuse("Error getting process state for process ID %d: \"initialization error\"", pid);
+  if (read_line(file("%d.none", pid), ignored, sizeof ignored))
+    refuse("Error getting process state for process ID %d: \"initialization error\"", pid);
   if (!read_line(file("%d.state", pid), state, sizeof state)) strcpy(state, "running");
   return state;
 }
