@@ -2,19 +2,17 @@
 #include "runtimes/host_claims.h"
 
 #include <arpa/inet.h>
-#include <fcntl.h>
 #include <ifaddrs.h>
 #include <netinet/in.h>
-#include <sched.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <sstream>
-#include <thread>
 
 #include "runtimes/fs.h"
+#include "runtimes/network_namespace.h"
 
 namespace ckpt {
 namespace {
@@ -97,13 +95,8 @@ std::vector<HostLock> host_locks() {
 
 std::optional<BindableAddresses> bindable_addresses(const std::string& path) {
   if (path.empty()) return addresses_here();
-  const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (!fd) return std::nullopt;
   std::optional<BindableAddresses> out;
-  std::thread([&] {  // a namespace is a thread's
-    if (::setns(fd.get(), CLONE_NEWNET) == 0) out = addresses_here();
-  })
-      .join();
+  in_network(path, [&] { out = addresses_here(); });
   return out;
 }
 

@@ -7,38 +7,22 @@
 #include <ifaddrs.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
-#include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
 #include <functional>
 #include <map>
-#include <thread>
 
 #include "runtimes/fs.h"
+#include "runtimes/network_namespace.h"
 
 namespace ckpt {
 namespace {
 
 using Links = std::vector<LinkFact>;
-
-bool is_own(int network) {
-  struct stat theirs = {}, ours = {};
-  return ::fstat(network, &theirs) != 0 || ::stat("/proc/self/ns/net", &ours) != 0 ||
-         (theirs.st_ino == ours.st_ino && theirs.st_dev == ours.st_dev);
-}
-
-void inside(const std::string& path, const std::function<void()>& act) {
-  const Fd network(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!network || is_own(network.get())) return;
-  std::thread([&] {
-    if (::setns(network.get(), CLONE_NEWNET) == 0) act();
-  }).join();
-}
 
 /// An address as rtnetlink has it.
 struct Address {
@@ -292,7 +276,7 @@ bool has_route(const LinkFact& link, const RouteFact& route) {
 
 Links links_in(const std::string& path) {
   Links links;
-  inside(path, [&] { links = read_links(); });
+  in_other_network(path, [&] { links = read_links(); });
   return links;
 }
 
@@ -318,7 +302,7 @@ std::vector<std::string> lost_of_links(const Links& before, const Links& now) {
 }
 
 void put_links_back(const std::string& path, const Links& before) {
-  inside(path, [&] {
+  in_other_network(path, [&] {
     for (const LinkFact& link : before) put_back(link);
   });
 }

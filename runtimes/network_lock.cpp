@@ -1,18 +1,13 @@
 // iptables and nft, run inside the namespace by a thread that has entered it.
 #include "runtimes/network_lock.h"
 
-#include <fcntl.h>
-#include <sched.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-#include <exception>
-#include <thread>
 
 #include "runtimes/error.h"
 #include "runtimes/fs.h"
 #include "runtimes/interrupt.h"
 #include "runtimes/json.h"
+#include "runtimes/network_namespace.h"
 #include "runtimes/program.h"
 
 namespace ckpt {
@@ -66,29 +61,14 @@ bool remove_tables(Runner& runner) {
   return any;
 }
 
-bool own_namespace(const Fd& network) {
-  struct stat theirs = {}, ours = {};
-  return ::fstat(network.get(), &theirs) != 0 || ::stat("/proc/self/ns/net", &ours) != 0 ||
-         (theirs.st_ino == ours.st_ino && theirs.st_dev == ours.st_dev);
-}
-
 }  // namespace
 
 bool remove_network_lock(Runner& runner, const std::string& path) {
-  const Fd network(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!network || own_namespace(network)) return false;
   bool any = false;
-  std::exception_ptr failed;
-  std::thread([&] {
-    try {
-      if (::setns(network.get(), CLONE_NEWNET) != 0) return;
-      for (const char* name : {"iptables", "ip6tables"}) any |= remove_chain(runner, name);
-      any |= remove_tables(runner);
-    } catch (...) {
-      failed = std::current_exception();
-    }
-  }).join();
-  if (failed) std::rethrow_exception(failed);
+  in_other_network(path, [&] {
+    for (const char* name : {"iptables", "ip6tables"}) any |= remove_chain(runner, name);
+    any |= remove_tables(runner);
+  });
   return any;
 }
 

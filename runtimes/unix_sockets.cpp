@@ -1,21 +1,19 @@
 // Asking the kernel by NETLINK_SOCK_DIAG, from a thread that entered the namespace.
 #include "runtimes/unix_sockets.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
 #include <linux/unix_diag.h>
-#include <sched.h>
 #include <sys/socket.h>
 
 #include <cstring>
 #include <optional>
-#include <thread>
 #include <vector>
 
 #include "runtimes/fs.h"
+#include "runtimes/network_namespace.h"
 
 namespace ckpt {
 namespace {
@@ -81,8 +79,7 @@ bool add_messages(const char* data, std::size_t size, Sockets& sockets) {
   return true;
 }
 
-void collect(const Fd& network, Sockets& sockets) {
-  if (::setns(network.get(), CLONE_NEWNET) != 0) return;
+void collect(Sockets& sockets) {
   const Fd netlink(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
   constexpr timeval kPatience = {.tv_sec = 5, .tv_usec = 0};
   if (!netlink || ::setsockopt(netlink.get(), SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience) != 0 ||
@@ -99,8 +96,7 @@ void collect(const Fd& network, Sockets& sockets) {
 
 Sockets unix_sockets(pid_t pid) {
   Sockets sockets;
-  const Fd network(::open(fmt::format("/proc/{}/ns/net", pid).c_str(), O_RDONLY | O_CLOEXEC));
-  if (network) std::thread([&] { collect(network, sockets); }).join();
+  in_network(fmt::format("/proc/{}/ns/net", pid), [&] { collect(sockets); });
   return sockets;
 }
 
