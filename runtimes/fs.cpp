@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "runtimes/error.h"
+#include "runtimes/mount_table.h"
 
 namespace ckpt {
 namespace {
@@ -54,22 +55,6 @@ bool read_some(int fd, std::string& into, std::size_t limit) {
     into.append(buffer, static_cast<std::size_t>(n));
   }
   return true;
-}
-
-/// proc(5): the fifth field of mountinfo, with \\040 and the like for blanks.
-std::string mount_point(const std::string& line) {
-  std::istringstream words(line);
-  std::string field, plain;
-  for (int i = 0; i < 5; ++i) words >> field;
-  for (std::size_t i = 0; i < field.size(); ++i) {
-    if (field[i] == '\\' && i + 3 < field.size()) {
-      plain += static_cast<char>(std::strtol(field.substr(i + 1, 3).c_str(), nullptr, 8));
-      i += 3;
-    } else {
-      plain += field[i];
-    }
-  }
-  return plain;
 }
 
 }  // namespace
@@ -144,12 +129,10 @@ void make_private_dirs(const fs::path& path) {
 
 void unmount_below(const fs::path& path) {
   if (!path.is_absolute() || path == path.root_path()) return;
-  std::istringstream mounts(read_file("/proc/self/mountinfo").value_or(""));
   std::vector<std::string> below;
-  for (std::string line; std::getline(mounts, line);) {
-    const std::string point = mount_point(line);
-    if (point == path.string() || point.starts_with(path.string() + "/")) below.push_back(point);
-  }
+  for (const MountLine& mount : parse_mountinfo(read_file("/proc/self/mountinfo").value_or("")))
+    if (mount.point == path.string() || mount.point.starts_with(path.string() + "/"))
+      below.push_back(mount.point);
   std::sort(below.begin(), below.end(), [](const auto& a, const auto& b) { return a.size() > b.size(); });
   for (const std::string& point : below) ::umount2(point.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW);
 }

@@ -2,7 +2,9 @@
 #include "runtimes/mount_table.h"
 
 #include <fmt/format.h>
+#include <sys/sysmacros.h>
 
+#include <cstdio>
 #include <cstdlib>
 #include <sstream>
 
@@ -34,6 +36,8 @@ MountLine line_of(const std::string& text) {
   MountLine line;
   std::string device, root, point, options, word;
   words >> line.id >> line.parent >> device >> root >> point >> options;
+  unsigned major = 0, minor = 0;
+  if (std::sscanf(device.c_str(), "%u:%u", &major, &minor) == 2) line.device = makedev(major, minor);
   while (words >> word && word != "-")
     if (word.starts_with("shared:")) line.shared = std::atoi(word.c_str() + 7);
   words >> line.type;

@@ -21,6 +21,7 @@
 #include <sstream>
 
 #include "runtimes/fs.h"
+#include "runtimes/mount_table.h"
 #include "runtimes/procfs.h"
 
 namespace ckpt {
@@ -50,38 +51,6 @@ std::string bytes_of(std::string_view digits) {
 }
 
 // ---- the container's root
-
-struct MountPoint {
-  std::uint64_t device = 0;
-  std::string path;
-};
-
-/// Mount points have blanks as \040 (proc(5)).
-std::string unescaped(const std::string& text) {
-  std::string plain;
-  for (std::size_t i = 0; i < text.size(); ++i)
-    if (text[i] == '\\' && i + 3 < text.size()) {
-      plain += static_cast<char>(std::strtoul(text.substr(i + 1, 3).c_str(), nullptr, 8));
-      i += 3;
-    } else {
-      plain += text[i];
-    }
-  return plain;
-}
-
-std::vector<MountPoint> mount_points(pid_t init) {
-  std::vector<MountPoint> points;
-  std::istringstream lines(read_file(fmt::format("/proc/{}/mountinfo", init), 4U << 20U).value_or(""));
-  for (std::string line; std::getline(lines, line);) {
-    std::istringstream words(line);
-    std::string id, parent, device, root, path;
-    words >> id >> parent >> device >> root >> path;
-    unsigned major = 0, minor = 0;
-    if (std::sscanf(device.c_str(), "%u:%u", &major, &minor) != 2) continue;
-    points.push_back({makedev(major, minor), unescaped(path)});
-  }
-  return points;
-}
 
 class Root {
  public:
@@ -134,14 +103,14 @@ std::vector<Watcher> watchers_of(pid_t pid) {
 /// As CRIU does it (fsnotify.c): by a handle, on each mount of the file system.
 class Handles {
  public:
-  Handles(const Root& root, const std::vector<MountPoint>& points) : root_(root), points_(points) {}
+  Handles(const Root& root, const std::vector<MountLine>& points) : root_(root), points_(points) {}
 
   enum class Answer { open, gone, cannot };
   Answer open(const Watch& watch) {
     if (watch.handle.empty() || watch.handle.size() > MAX_HANDLE_SZ) return Answer::cannot;
-    for (const MountPoint& point : points_) {
+    for (const MountLine& point : points_) {
       if (point.device != watch.device) continue;
-      const Fd& mount = mounted_at(point.path);
+      const Fd& mount = mounted_at(point.point);
       if (!mount) continue;
       const Fd file = open_by(mount, watch);
       if (file) return has_name(file) ? Answer::open : Answer::gone;
@@ -169,7 +138,7 @@ class Handles {
   }
 
   const Root& root_;
-  const std::vector<MountPoint>& points_;
+  const std::vector<MountLine>& points_;
   std::map<std::string, Fd> mounts_;
 };
 
@@ -266,7 +235,7 @@ void sort_deepest_first(std::vector<std::string>& paths) {
   paths.erase(std::unique(paths.begin(), paths.end()), paths.end());
 }
 
-std::map<FileKey, std::string> search_paths(const Root& root, const std::vector<MountPoint>& points,
+std::map<FileKey, std::string> search_paths(const Root& root, const std::vector<MountLine>& points,
                                             const std::vector<Watcher>& watchers) {
   std::set<FileKey> wanted;
   std::set<pid_t> pids;
@@ -276,10 +245,10 @@ std::map<FileKey, std::string> search_paths(const Root& root, const std::vector<
   }
   Search search(root, std::move(wanted));
   for (const pid_t pid : pids) try_likely_paths(search, pid);
-  for (const MountPoint& point : points)
-    if (search.wants(point.device)) search.try_path(point.path);
-  for (const MountPoint& point : points)
-    if (search.wants(point.device)) search.walk(point.path);
+  for (const MountLine& point : points)
+    if (search.wants(point.device)) search.try_path(point.point);
+  for (const MountLine& point : points)
+    if (search.wants(point.device)) search.walk(point.point);
   return search.found();
 }
 
@@ -323,7 +292,7 @@ WatchedFiles watched_files(pid_t init) {
     for (Watcher& one : watchers_of(pid)) all.push_back(std::move(one));
   if (all.empty()) return files;
   const Root root(init);
-  const std::vector<MountPoint> points = mount_points(init);
+  const std::vector<MountLine> points = mounts_of(init);
   Handles handles(root, points);
   for (const Watcher& one : all) {
     const Handles::Answer answer = handles.open(one.watch);

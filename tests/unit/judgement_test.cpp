@@ -2,6 +2,7 @@
 #include "commands/judgement.h"
 
 #include <signal.h>
+#include <sys/sysmacros.h>
 
 #include "commands/image_obstacles.h"
 #include "protobuf.h"
@@ -44,8 +45,8 @@ bool in_the_way(const LockOnHost& lock, const HostLock& other) {
 TEST_CASE("judgement: mountinfo with blanks, peer groups and names that are gone") {
   const std::vector<MountLine> mounts = parse_mountinfo(kTable);
   REQUIRE(mounts.size() == 5);
-  CHECK(mounts[1] == MountLine{86, 85, "/", "/proc", "proc", 3, false});
-  CHECK(mounts[2] == MountLine{87, 85, "/srv/a b", "/etc/a b", "ext4", 0, true});
+  CHECK(mounts[1] == MountLine{86, 85, "/", "/proc", "proc", 3, false, makedev(0, 41)});
+  CHECK(mounts[2] == MountLine{87, 85, "/srv/a b", "/etc/a b", "ext4", 0, true, makedev(8, 1)});
   CHECK(mounts[3].shared == 12);
   CHECK(parse_mountinfo("").empty());
   CHECK(!mounts_of(::getpid()).empty());
