@@ -507,10 +507,6 @@ class MountComparison {
 
 }  // namespace
 
-bool from_elsewhere(const Image& image) {
-  return image.manifest && image.manifest->imported && !image.manifest->imported->spec_trusted;
-}
-
 std::vector<CheckedItem> compare_privileges(const ImagePrivileges& image, const json& spec,
                                             const std::function<bool(const std::string&)>& there) {
   const Given given = given_by(spec);

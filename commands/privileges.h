@@ -11,9 +11,6 @@
 
 namespace ckpt {
 
-/// An image that nobody vouches for: imported or pulled without --trust-spec.
-bool from_elsewhere(const Image& image);
-
 /// One row for each kind of right; those that exceed the bundle's fail, and --force lets them. `there` tells
 /// whether a path of /proc or /sys exists on this host. Pure.
 std::vector<CheckedItem> compare_privileges(const ImagePrivileges& image, const nlohmann::json& spec,

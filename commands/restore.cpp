@@ -18,6 +18,7 @@
 #include "commands/verbs.h"
 #include "gpu/tools.h"
 #include "images/compressed_image.h"
+#include "images/imported.h"
 #include "images/layer.h"
 #include "images/mapped_root.h"
 #include "runtimes/criu_log.h"
@@ -100,7 +101,7 @@ void lay_down(const RestorePlan& plan) {
   const Layer layer{plan.record.layer};
   const auto& imported = plan.image.manifest->imported;
   const bool ours = !imported || imported->by == "ckpt";
-  const Devices devices = imported && !imported->spec_trusted ? Devices::refused : Devices::made;
+  const Devices devices = from_elsewhere(plan.image) ? Devices::refused : Devices::made;
   make_layer(layer);
   if (ours) unpack_layer(plan.image.directory, layer, devices);
   mount_layer(layer, plan.lower);

@@ -4,6 +4,7 @@
 #include "commands/engine_restore.h"
 #include "commands/new_spec.h"
 #include "images/criu_descriptors.h"
+#include "images/imported.h"
 #include "runtimes/fs.h"
 #include "runtimes/json.h"
 #include "runtimes/spec.h"
@@ -16,8 +17,7 @@ using nlohmann::json;
 
 /// What the container ran with, as the checkpoint has it; of an archive only when the user vouches for it.
 std::optional<json> spec_then(const Image& image) {
-  if (!image.manifest || (image.manifest->imported && !image.manifest->imported->spec_trusted))
-    return std::nullopt;
+  if (!image.manifest || from_elsewhere(image)) return std::nullopt;
   const fs::path file = image.directory / "spec.dump";
   const auto kept = read_file(file);
   if (!kept) return std::nullopt;

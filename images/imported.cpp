@@ -152,7 +152,7 @@ std::optional<std::string> why_foreign(const Image& image) {
   return why_not_trusted(image.runtime_images());
 }
 
-Manifest from_elsewhere(Manifest m, const fs::path& directory) {
+Manifest taken_as_imported(Manifest m, const fs::path& directory) {
   const bool below = std::all_of(m.files.begin(), m.files.end(),
                                  [](const ImageFile& file) { return name_below(file.path).has_value(); });
   const bool dumps = std::all_of(m.pre_dumps.begin(), m.pre_dumps.end(),
@@ -164,6 +164,10 @@ Manifest from_elsewhere(Manifest m, const fs::path& directory) {
   m = distrusted(std::move(m));
   m.imported = Imported{.at = m.created, .by = by, .spec_trusted = false};
   return m;
+}
+
+bool from_elsewhere(const Image& image) {
+  return image.manifest && image.manifest->imported && !image.manifest->imported->spec_trusted;
 }
 
 Manifest imported_manifest(const ArchiveContent& content, const fs::path& directory,

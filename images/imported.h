@@ -26,7 +26,9 @@ Manifest distrusted(Manifest manifest);
 std::optional<std::string> why_foreign(const Image& image);
 /// The same of an image directory that somebody else could have written, which counts as imported from here
 /// on. Throws Error(image_invalid) when it tells of files outside of its directory. Pure.
-Manifest from_elsewhere(Manifest manifest, const std::filesystem::path& directory);
+Manifest taken_as_imported(Manifest manifest, const std::filesystem::path& directory);
+/// An image that nobody vouches for: imported or pulled without --trust-spec, or taken as such. Pure.
+bool from_elsewhere(const Image& image);
 
 /// The links between the dumps of an image, by which CRIU finds the one before: name and target. Pure.
 std::vector<std::pair<std::string, std::string>> dump_links(const Manifest& manifest);

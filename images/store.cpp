@@ -213,7 +213,7 @@ Image image_at(const fs::path& directory) {
     throw Error(ErrorCode::not_found, fmt::format("there is no image directory '{}'", whole.string()));
   Image image{whole, read_manifest(whole)};
   if (image.manifest && why_foreign(image))
-    image.manifest = from_elsewhere(std::move(*image.manifest), whole);
+    image.manifest = taken_as_imported(std::move(*image.manifest), whole);
   return image;
 }
 

@@ -224,7 +224,7 @@ TEST_CASE("trust: a manifest of others leads nowhere outside of its directory", 
   const auto refused = [](const std::function<void(Manifest&)>& edit) {
     Manifest m;
     edit(m);
-    return error_of([&] { from_elsewhere(m, "/image"); }).code == ErrorCode::image_invalid;
+    return error_of([&] { taken_as_imported(m, "/image"); }).code == ErrorCode::image_invalid;
   };
   CHECK(refused([](Manifest& m) { m.images = "../other"; }));
   CHECK(refused([](Manifest& m) { m.files = {{"../../etc/shadow", 1}}; }));
