@@ -89,7 +89,6 @@ void Dump::note_group(ContainerLock& lock, pid_t group) const {
 }
 
 void Dump::prepare() {
-  state_ = state_findings(plan_).facts;
   make_private_dirs(scratch_);
   write_criu_config(scratch_ / "criu.conf", plan_.delivery);
   image_.create();
@@ -192,10 +191,9 @@ void Dump::save_layer() {
 
 /// What could not be restored is not stopped. A dump that has stopped it already is published in any case.
 void Dump::judge() {
-  if (!plan_.stop || !plan_.publish_first) return;
-  Manifest manifest = manifest_;
-  describe_dump(image_.runtime_images(), manifest);
-  heed_judgement(context_, plan_, judge_image(context_, plan_, image_, manifest));
+  if (!is_judged()) return;
+  describe_dump(image_.runtime_images(), manifest_);
+  heed_judgement(context_, plan_, judge_image(context_, plan_, image_, manifest_));
 }
 
 void Dump::resume() {
@@ -235,9 +233,10 @@ void Dump::optional(const std::string& fact, const std::function<void()>& step) 
 void Dump::publish() {
   const auto begin = Clock::now();
   manifest_.created = now_rfc3339();
-  optional("its processes and open files", [this] { describe_dump(image_.runtime_images(), manifest_); });
+  if (!is_judged())
+    optional("its processes and open files", [this] { describe_dump(image_.runtime_images(), manifest_); });
   optional("what its restore brings back", [this] {
-    save_state_facts(context_, plan_, state_, image_.directory(), image_.runtime_images());
+    save_state_facts(context_, plan_, plan_.standing.facts, image_.directory(), image_.runtime_images());
   });
   manifest_.pre_dumps = pre_dumps_;
   manifest_.seconds = {{"runtime", runtime_}, {"frozen", frozen_}, {"freeze_gpu", freeze_gpu_}};

@@ -57,6 +57,7 @@ class Dump {
   void mark_stopping();
   void dump(ContainerLock& lock);
   void save_layer();
+  bool is_judged() const { return plan_.stop && plan_.publish_first; }
   void judge();
   void resume();
   void compress();
@@ -74,7 +75,6 @@ class Dump {
   std::filesystem::path scratch_;
   Undo undo_;
   Manifest manifest_;
-  StateFacts state_;
   std::vector<PreDump> pre_dumps_;
   Clock::time_point paused_;
   double freeze_gpu_ = 0, frozen_ = 0, runtime_ = 0, publish_ = 0;  ///< seconds

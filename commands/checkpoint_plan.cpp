@@ -157,6 +157,7 @@ CheckpointPlan begin_plan(const CheckpointOpts& opts, Found found, const std::st
                       .config = {},
                       .delivery = {},
                       .findings = {},
+                      .standing = {},
                       .watches = {},
                       .gpu = {},
                       .choices = {}};
@@ -165,6 +166,7 @@ CheckpointPlan begin_plan(const CheckpointOpts& opts, Found found, const std::st
   plan.engine = engine_of(plan.state.bundle);
   plan.config = read_file(fs::path(plan.state.bundle) / "config.json").value_or("");
   plan.findings = examine(plan.driver(), plan.state);
+  plan.standing = state_findings(plan);
   if (plan.driver().table().uses_criu) plan.watches = watched_files(plan.state.pid);
   keep_inner_connections(plan);
   choose_connections(plan);
@@ -175,8 +177,7 @@ Case case_of(const CheckpointPlan& plan) {
   Case one{plan.id(), plan.driver().table(), plan.findings, plan.opts, plan.stop};
   one.engine = plan.engine;
   one.watches = plan.watches;
-  if (!plan.config.empty())
-    one.own_network = makes_network_namespace(parse_spec(plan.config, plan.state.bundle + "/config.json"));
+  one.own_network = plan.standing.own_network;
   return one;
 }
 
@@ -184,7 +185,7 @@ std::vector<Check> obstacles_of(const CheckpointPlan& plan) {
   std::vector<Check> checks = obstacles(case_of(plan));
   if (plan.driver().table().uses_criu)
     checks.push_back(stopped_processes(plan.id(), stopped_in_v1(plan.state.pid)));
-  const StateFindings found = state_findings(plan);
+  const StateFindings& found = plan.standing;
   // Only the first container of a sandbox has a process 1, by which exec sessions are told.
   if (!found.neighbours.empty())
     std::erase_if(checks, [](const Check& check) { return check.name == "exec-sessions"; });

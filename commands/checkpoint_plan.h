@@ -43,6 +43,7 @@ struct CheckpointPlan {
   std::string config;            ///< the config.json that it runs with, byte for byte; empty: cannot be read
   Delivery delivery;             ///< set when the paths of the image are known
   Findings findings;
+  StateFindings standing;  ///< what ckpt itself will have to bring back, and what stands in the way of that
   WatchedFiles watches;
   GpuPlan gpu;
   std::vector<Choice> choices;

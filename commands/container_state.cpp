@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include "images/criu_rename.h"
+#include "images/imported.h"
 #include "images/state_file.h"
 #include "runtimes/bound_sockets.h"
 #include "runtimes/cgroup_names.h"
@@ -49,14 +50,10 @@ std::vector<LinkFact> links_before_runsc(const Context& context, const Checkpoin
   return {};
 }
 
-/// Whether nobody vouches for what the image says of its container.
-bool is_foreign(const Image& image) {
-  return !image.manifest || (image.manifest->imported && !image.manifest->imported->spec_trusted);
-}
-
 /// What the image says; of a foreign one, or one without, what the runtime does for every new container.
 StateFacts facts_of(const RestorePlan& plan) {
-  auto told = is_foreign(plan.image) ? std::nullopt : read_state_facts(plan.image.directory);
+  const bool vouched_for = plan.image.manifest && !from_elsewhere(plan.image);
+  auto told = vouched_for ? read_state_facts(plan.image.directory) : std::nullopt;
   if (told) return std::move(*told);
   StateFacts facts;
   if (plan.driver.table().uses_criu && makes_network_namespace(plan.spec))
@@ -161,14 +158,14 @@ Check sandbox_check(const std::string& id, const StateFindings& found) {
 StateFindings state_findings(const CheckpointPlan& plan) {
   StateFindings found;
   const Driver& driver = plan.driver();
+  found.own_network = !plan.config.empty() &&
+                      makes_network_namespace(parse_spec(plan.config, plan.state.bundle + "/config.json"));
   if (!driver.table().shares_host_kernel) {
-    found.facts.sandboxed = sandbox_processes(driver.do_verb("ps", {plan.id()}).out);
+    found.facts.sandboxed = plan.findings.sandboxed;
     found.neighbours = sandbox_neighbours(driver.target().root, plan.id());
     return found;
   }
   const std::vector<pid_t> own = descendants(plan.state.pid);
-  found.own_network = !plan.config.empty() &&
-                      makes_network_namespace(parse_spec(plan.config, plan.state.bundle + "/config.json"));
   found.facts.links = links_in(fmt::format("/proc/{}/ns/net", plan.state.pid));
   found.facts.threads = unusual_threads(own);
   BoundSockets sockets = bound_sockets(plan.state.pid, own);

@@ -14,12 +14,6 @@ namespace ckpt {
 /// from its links, and nobody could tell them later. Kept in `home`, the record's directory.
 void note_addresses(const Driver& driver, const nlohmann::json& spec, const std::filesystem::path& home);
 
-struct StateFindings {
-  StateFacts facts;
-  std::vector<std::string> lost_sockets;  ///< "'/run/x' of 'app' (pid 3)": its file is not found
-  std::vector<std::string> neighbours;    ///< other containers in the same sandbox
-  bool own_network = false;               ///< its network namespace is made by the runtime
-};
 /// Of a container that runs. Reads only.
 StateFindings state_findings(const CheckpointPlan& plan);
 /// What a checkpoint heeds of them. Pure.

@@ -7,9 +7,9 @@
 
 #include <algorithm>
 #include <set>
-#include <sstream>
 
 #include "runtimes/procfs.h"
+#include "runtimes/sandbox.h"
 
 namespace ckpt {
 namespace {
@@ -103,42 +103,29 @@ void examine_host(pid_t init, Findings& found) {
   found.host_pid_namespace = namespace_inode(init, "pid") == namespace_inode(::getpid(), "pid");
 }
 
-std::vector<std::string> words_of(const std::string& line) {
-  std::istringstream text(line);
-  std::vector<std::string> words;
-  for (std::string word; text >> word;) words.push_back(word);
-  return words;
-}
-
 }  // namespace
 
 std::vector<std::string> sandbox_exec_sessions(const std::string& ps_table) {
-  std::istringstream lines(ps_table);
-  std::string line;
-  std::getline(lines, line);
-  const std::vector<std::string> heading = words_of(line);
-  const auto column = [&](std::string_view name) {
-    return static_cast<std::size_t>(std::find(heading.begin(), heading.end(), name) - heading.begin());
-  };
-  const std::size_t pid = column("PID"), parent = column("PPID"), command = column("CMD");
-  if (std::max({pid, parent, command}) >= heading.size())
-    throw Error(ErrorCode::runtime_failed, fmt::format("cannot read the process table '{}'", line));
+  const auto rows = sandbox_rows(ps_table);
+  if (!rows)
+    throw Error(ErrorCode::runtime_failed,
+                fmt::format("cannot read the process table '{}'", ps_table.substr(0, ps_table.find('\n'))));
   std::vector<std::string> sessions;
-  while (std::getline(lines, line)) {
-    const std::vector<std::string> row = words_of(line);
-    if (row.size() <= std::max({pid, parent, command})) continue;
-    if (row[pid] != "1" && row[parent] == "0")
-      sessions.push_back(fmt::format("'{}' (pid {} in the sandbox)", row[command], row[pid]));
-  }
+  for (const SandboxRow& row : *rows)
+    if (row.pid != "1" && row.parent == "0")
+      sessions.push_back(fmt::format("'{}' (pid {} in the sandbox)", row.command, row.pid));
   return sessions;
 }
 
 Findings examine(const Driver& driver, const ContainerState& container) {
   Findings found;
-  if (driver.table().shares_host_kernel)
+  if (driver.table().shares_host_kernel) {
     examine_host(container.pid, found);
-  else
-    found.exec_sessions = sandbox_exec_sessions(driver.do_verb("ps", {container.id}).out);
+    return found;
+  }
+  const std::string table = driver.do_verb("ps", {container.id}).out;
+  found.exec_sessions = sandbox_exec_sessions(table);
+  found.sandboxed = sandbox_processes(table);
   return found;
 }
 

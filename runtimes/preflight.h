@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "runtimes/driver.h"
+#include "runtimes/state_facts.h"
 
 namespace ckpt {
 
@@ -32,6 +33,7 @@ struct Findings {
   std::uint64_t largest_ghost = 0;       ///< bytes of the largest deleted open file without a name
   std::vector<GpuHolder> gpu_holders;    ///< runc and crun only; a sandbox is asked apart
   bool host_pid_namespace = false;
+  std::vector<SandboxedFact> sandboxed;  ///< runsc: the processes but the first
   std::array<std::string, 3> stdio;  ///< "pipe", "null", "tty", "file", "socket": kinds of the first process
 };
 

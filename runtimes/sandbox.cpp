@@ -38,7 +38,7 @@ std::vector<std::string> words_of(const std::string& line) {
 
 }  // namespace
 
-std::vector<SandboxedFact> sandbox_processes(const std::string& ps_table) {
+std::optional<std::vector<SandboxRow>> sandbox_rows(const std::string& ps_table) {
   std::istringstream lines(ps_table);
   std::string line;
   std::getline(lines, line);
@@ -46,13 +46,21 @@ std::vector<SandboxedFact> sandbox_processes(const std::string& ps_table) {
   const auto column = [&](std::string_view name) {
     return static_cast<std::size_t>(std::find(heading.begin(), heading.end(), name) - heading.begin());
   };
-  const std::size_t pid = column("PID"), command = column("CMD");
-  std::vector<SandboxedFact> processes;
+  const std::size_t pid = column("PID"), parent = column("PPID"), command = column("CMD");
+  const std::size_t last = std::max({pid, parent, command});
+  if (last >= heading.size()) return std::nullopt;
+  std::vector<SandboxRow> rows;
   while (std::getline(lines, line)) {
     const std::vector<std::string> row = words_of(line);
-    if (row.size() > std::max(pid, command) && row[pid] != "1")
-      processes.push_back({std::atoi(row[pid].c_str()), row[command]});
+    if (row.size() > last) rows.push_back({row[pid], row[parent], row[command]});
   }
+  return rows;
+}
+
+std::vector<SandboxedFact> sandbox_processes(const std::string& ps_table) {
+  std::vector<SandboxedFact> processes;
+  for (const SandboxRow& row : sandbox_rows(ps_table).value_or(std::vector<SandboxRow>{}))
+    if (row.pid != "1") processes.push_back({std::atoi(row.pid.c_str()), row.command});
   return processes;
 }
 

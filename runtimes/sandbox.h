@@ -1,5 +1,6 @@
 // Who else is in a sandbox of gVisor.
 #pragma once
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,8 +12,14 @@ namespace ckpt {
 /// (ROOT/ID_sandbox:SANDBOX.state), sorted.
 std::vector<std::string> sandbox_neighbours(const std::string& root, const std::string& id);
 
-/// Its processes but the first, by `runsc ps --format table`; the columns are found by their heading. None
-/// without them.
+/// A line of `runsc ps --format table`, as it has it.
+struct SandboxRow {
+  std::string pid, parent, command;
+};
+/// The columns are found by their heading, which differs between versions; nullopt without them.
+std::optional<std::vector<SandboxRow>> sandbox_rows(const std::string& ps_table);
+
+/// Its processes but the first, by `runsc ps --format table`; none where its columns are not found.
 std::vector<SandboxedFact> sandbox_processes(const std::string& ps_table);
 
 }  // namespace ckpt

@@ -55,4 +55,12 @@ struct StateFacts {
   std::vector<SandboxedFact> sandboxed;            ///< processes of a sandbox, as `runsc ps` has them
 };
 
+/// What a look at a container that runs finds.
+struct StateFindings {
+  StateFacts facts;
+  std::vector<std::string> lost_sockets;  ///< "'/run/x' of 'app' (pid 3)": its file is not found
+  std::vector<std::string> neighbours;    ///< other containers in the same sandbox
+  bool own_network = false;               ///< its network namespace is made by the runtime
+};
+
 }  // namespace ckpt
