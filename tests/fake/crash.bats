@@ -217,14 +217,18 @@ guard() { pgrep -P "$BACKGROUND" -x thaw-guard; }
   holds "$stderr" "'$(staged)' holds what a ckpt that was killed had dumped of 'c'"
   same 1 "$(staged | wc -l)"
 }
-@test "what cannot be told of a dump that stopped the container does not keep it from the store" {
+# untold OPTION: a checkpoint whose process tree cannot be read
+untold() {
   run_container c
   do_at checkpoint after gate
-  start checkpoint --link-remap c
+  start checkpoint "$1" c
   await at_gate checkpoint
   echo rubbish, which is no image of a process tree >"$(staged)/checkpoint/pstree.img"
   open_gate checkpoint
   finish
+}
+@test "what cannot be told of a dump that stopped the container does not keep it from the store" {
+  untold --link-remap
   ends 0
   holds "$stderr" "is published without its processes and open files: '"
   same "$output" "$(ckpt images list -q c)"
@@ -232,13 +236,7 @@ guard() { pgrep -P "$BACKGROUND" -x thaw-guard; }
   ends 0
 }
 @test "what cannot be told of a dump whose container runs: it fails, and the container goes on" {
-  run_container c
-  do_at checkpoint after gate
-  start checkpoint --leave-running c
-  await at_gate checkpoint
-  echo rubbish, which is no image of a process tree >"$(staged)/checkpoint/pstree.img"
-  open_gate checkpoint
-  finish
+  untold --leave-running
   ends 7
   is_now c running
   nothing_left

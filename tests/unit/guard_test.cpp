@@ -55,17 +55,11 @@ TEST_CASE("guard: whatever ckpt dies of, it does what it is for") {
   const TempDir dir;
   for (const int signal : {SIGKILL, SIGABRT, SIGALRM, SIGXCPU}) {
     const fs::path file = dir / std::to_string(signal);
-    Pipe ready = make_pipe();
-    const pid_t pid = fork_with([&] {
+    const pid_t pid = fork_until_ready([&](const auto& stay) {
       ::signal(signal, SIG_DFL);  // Catch2 would report the abort as a failure of its own
       const Guard guard(lists_into(file));
-      write_all(ready.write.get(), "x");
-      for (;;) ::pause();
-      return 0;
+      stay();
     });
-    ready.write.reset();
-    char byte = 0;
-    REQUIRE(::read(ready.read.get(), &byte, 1) == 1);
     ::kill(pid, signal);
     CHECK(wait_status(pid) == 128 + signal);
     CHECK(eventually([&] { return contains(read_file(file).value_or(""), "guard: whatever ckpt dies of"); }));

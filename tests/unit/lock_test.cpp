@@ -17,18 +17,11 @@ namespace {
 /// A process that holds the lock until it is killed; `note` replaces what the lock wrote when it is not
 /// empty.
 pid_t holder(const fs::path& file, const std::string& verb, const std::string& note = "") {
-  Pipe ready = make_pipe();
-  const pid_t pid = fork_with([&] {
+  return fork_until_ready([&](const auto& stay) {
     ContainerLock lock(file, verb, milliseconds(0));
     if (!note.empty()) lock.note(note);
-    write_all(ready.write.get(), "x");
-    for (;;) ::pause();
-    return 0;
+    stay();
   });
-  ready.write.reset();
-  char byte = 0;
-  REQUIRE(::read(ready.read.get(), &byte, 1) == 1);
-  return pid;
 }
 
 void end(pid_t pid) {

@@ -11,17 +11,9 @@ class Standing {
  public:
   template <class F>
   explicit Standing(F&& prepare) {
-    Pipe ready = make_pipe();
-    pid_ = fork_with([&] {
-      if (!prepare()) return 1;
-      write_all(ready.write.get(), "x");
-      for (;;) ::pause();
-      return 0;
+    pid_ = fork_until_ready([&](const auto& stay) {
+      if (prepare()) stay();
     });
-    ready.write.reset();
-    char byte = 0;
-    ready_ = ::read(ready.read.get(), &byte, 1) == 1;
-    REQUIRE(ready_);
   }
   Standing(const Standing&) = delete;
   Standing& operator=(const Standing&) = delete;
@@ -33,7 +25,6 @@ class Standing {
 
  private:
   pid_t pid_ = -1;
-  bool ready_ = false;
 };
 
 }  // namespace ckpt::test

@@ -102,6 +102,24 @@ pid_t fork_with(F&& body) {
   ::_exit(status);
 }
 
+/// The same of a child that `body` prepares before it calls its argument, which stays until it is killed. Not
+/// before that is it given back.
+template <class F>
+pid_t fork_until_ready(F&& body) {
+  Pipe ready = make_pipe();
+  const pid_t pid = fork_with([&] {
+    body([&] {
+      write_all(ready.write.get(), "x");
+      for (;;) ::pause();
+    });
+    return 1;
+  });
+  ready.write.reset();
+  char byte = 0;
+  REQUIRE(::read(ready.read.get(), &byte, 1) == 1);
+  return pid;
+}
+
 /// The shell's status of a child.
 inline int wait_status(pid_t pid) {
   int status = 0;
