@@ -90,9 +90,9 @@ std::uint64_t set_of(const json& spec, const char* kind) {
   return set;
 }
 
-json at_or(const json& spec, const char* pointer, json otherwise) {
+json at_or(const json& spec, const char* pointer, const json& otherwise) {
   const Pointer at(pointer);
-  return spec.contains(at) && spec.at(at).type() == otherwise.type() ? spec.at(at) : std::move(otherwise);
+  return spec.contains(at) && spec.at(at).type() == otherwise.type() ? spec.at(at) : otherwise;
 }
 
 std::uint32_t id_at(const json& spec, const char* pointer) {
