@@ -9,6 +9,7 @@
 #include "commands/recovery.h"
 #include "images/compressed_image.h"
 #include "images/criu_images.h"
+#include "images/criu_rename.h"
 #include "images/layer.h"
 #include "runtimes/closer_look.h"
 #include "runtimes/criu_log.h"
@@ -96,6 +97,7 @@ void Dump::prepare() {
   make_private_dirs(work_dir_);
   // Beside the images; checkpointctl reads this name too.
   if (!plan_.config.empty()) write_file_atomic(image_.directory() / "spec.dump", plan_.config);
+  save_state_facts(context_, plan_, image_.directory());
 }
 
 /// CUDA calls block from here on. A freeze that fails has brought all back itself.
@@ -235,9 +237,8 @@ void Dump::publish() {
   manifest_.created = now_rfc3339();
   if (!is_judged())
     optional("its processes and open files", [this] { describe_dump(image_.runtime_images(), manifest_); });
-  optional("what its restore brings back", [this] {
-    save_state_facts(context_, plan_, plan_.standing.facts, image_.directory(), image_.runtime_images());
-  });
+  optional("the new names of its sockets",
+           [this] { rename_sockets(image_.runtime_images(), plan_.standing.facts.moved_sockets); });
   manifest_.pre_dumps = pre_dumps_;
   manifest_.seconds = {{"runtime", runtime_}, {"frozen", frozen_}, {"freeze_gpu", freeze_gpu_}};
   compress();

@@ -3,7 +3,9 @@
 
 #include <fmt/ranges.h>
 
-#include "images/criu_rename.h"
+#include <chrono>
+#include <thread>
+
 #include "images/imported.h"
 #include "images/state_file.h"
 #include "runtimes/bound_sockets.h"
@@ -201,10 +203,9 @@ void note_addresses(const Driver& driver, const json& spec, const fs::path& home
   write_state_facts(home, facts);
 }
 
-void save_state_facts(const Context& context, const CheckpointPlan& plan, StateFacts facts,
-                      const fs::path& directory, const fs::path& runtime_images) {
+void save_state_facts(const Context& context, const CheckpointPlan& plan, const fs::path& directory) {
+  StateFacts facts = plan.standing.facts;
   if (!plan.driver().table().shares_host_kernel) facts.links = links_before_runsc(context, plan);
-  if (plan.driver().table().uses_criu) rename_sockets(runtime_images, facts.moved_sockets);
   write_state_facts(directory, facts);
 }
 

@@ -22,9 +22,9 @@ std::vector<Check> state_obstacles(const std::string& id, const RuntimeTable& ru
 /// The check that fails for a container of a pod in one sandbox.
 inline constexpr const char* kSandboxCheck = "sandbox";
 
-/// After the dump, in the image: state.json, and the sockets under their new names.
-void save_state_facts(const Context& context, const CheckpointPlan& plan, StateFacts facts,
-                      const std::filesystem::path& directory, const std::filesystem::path& runtime_images);
+/// Before the dump: state.json in the image's directory.
+void save_state_facts(const Context& context, const CheckpointPlan& plan,
+                      const std::filesystem::path& directory);
 
 /// What crun's restore would do to the host's processes. By the text of /proc/self/cgroup.
 CheckedItem check_hierarchies(const std::string& proc_cgroup);
