@@ -96,15 +96,26 @@ void prove_sockets(pid_t pid, const StateFacts& facts, Names& failed) {
   }
 }
 
+/// What is on its way from one process to the next is there at a later look.
+std::vector<SandboxedFact> lost_processes(const RestorePlan& plan, const std::vector<SandboxedFact>& before) {
+  constexpr int kLooks = 10;
+  constexpr auto kBetween = std::chrono::milliseconds(100);
+  std::vector<SandboxedFact> lost;
+  for (int look = 0; look < kLooks; ++look) {
+    if (look > 0) std::this_thread::sleep_for(kBetween);
+    lost = lost_of_sandbox(before, sandbox_processes(plan.driver.do_verb("ps", {plan.record.id}).out));
+    if (lost.empty()) break;
+  }
+  return lost;
+}
+
 /// gVisor leaves out what an exec session has left behind when it ended. A process may also have ended by
 /// itself since: it is told, and no failure.
 void tell_lost_processes(const Context& context, const RestorePlan& plan, const StateFacts& facts) {
   if (facts.sandboxed.empty()) return;
-  const std::vector<pid_t> there = plan.driver.processes(plan.record.id);
   Names lost;
-  for (const SandboxedFact& one : facts.sandboxed)
-    if (std::find(there.begin(), there.end(), one.pid) == there.end())
-      lost.push_back(fmt::format("'{}' (pid {})", one.command, one.pid));
+  for (const SandboxedFact& one : lost_processes(plan, facts.sandboxed))
+    lost.push_back(fmt::format("'{}' (pid {})", one.command, one.pid));
   if (!lost.empty())
     context.out.warn(fmt::format(
         "container '{}': these processes of the checkpoint are not there: {}; runsc does not take "

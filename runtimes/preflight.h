@@ -33,7 +33,7 @@ struct Findings {
   std::uint64_t largest_ghost = 0;       ///< bytes of the largest deleted open file without a name
   std::vector<GpuHolder> gpu_holders;    ///< runc and crun only; a sandbox is asked apart
   bool host_pid_namespace = false;
-  std::vector<SandboxedFact> sandboxed;  ///< runsc: the processes but the first
+  std::vector<SandboxedFact> sandboxed;  ///< runsc: see sandbox_processes
   std::array<std::string, 3> stdio;  ///< "pipe", "null", "tty", "file", "socket": kinds of the first process
 };
 

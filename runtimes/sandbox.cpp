@@ -60,8 +60,24 @@ std::optional<std::vector<SandboxRow>> sandbox_rows(const std::string& ps_table)
 std::vector<SandboxedFact> sandbox_processes(const std::string& ps_table) {
   std::vector<SandboxedFact> processes;
   for (const SandboxRow& row : sandbox_rows(ps_table).value_or(std::vector<SandboxRow>{}))
-    if (row.pid != "1") processes.push_back({std::atoi(row.pid.c_str()), row.command});
+    if (row.pid != "1" && (row.parent == "0" || row.parent == "1"))
+      processes.push_back({std::atoi(row.pid.c_str()), row.command});
   return processes;
+}
+
+std::vector<SandboxedFact> lost_of_sandbox(const std::vector<SandboxedFact>& before,
+                                           const std::vector<SandboxedFact>& now) {
+  const auto without = [](std::vector<SandboxedFact> all, const std::vector<SandboxedFact>& some) {
+    std::erase_if(all, [&](const auto& one) { return std::count(some.begin(), some.end(), one) > 0; });
+    return all;
+  };
+  std::vector<SandboxedFact> lost = without(before, now);
+  for (const SandboxedFact& begun : without(now, before)) {
+    const auto same = [&](const SandboxedFact& one) { return one.command == begun.command; };
+    const auto last = std::find_if(lost.rbegin(), lost.rend(), same);
+    if (last != lost.rend()) lost.erase(std::next(last).base());
+  }
+  return lost;
 }
 
 }  // namespace ckpt

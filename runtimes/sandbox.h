@@ -19,7 +19,13 @@ struct SandboxRow {
 /// The columns are found by their heading, which differs between versions; nullopt without them.
 std::optional<std::vector<SandboxRow>> sandbox_rows(const std::string& ps_table);
 
-/// Its processes but the first, by `runsc ps --format table`; none where its columns are not found.
+/// The children of its first process and of nobody, by `runsc ps --format table`: what an exec session leaves
+/// behind becomes one. None where the columns are not found.
 std::vector<SandboxedFact> sandbox_processes(const std::string& ps_table);
+
+/// Those of `before` that are not in `now`. One that began since stands for one of the same command that is
+/// gone, as the sleep of a loop does. Pure.
+std::vector<SandboxedFact> lost_of_sandbox(const std::vector<SandboxedFact>& before,
+                                           const std::vector<SandboxedFact>& now);
 
 }  // namespace ckpt

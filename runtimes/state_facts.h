@@ -52,7 +52,7 @@ struct StateFacts {
   std::vector<LinkFact> links;
   std::optional<std::vector<ThreadFact>> threads;  ///< nullopt: was not looked at
   std::vector<MovedSocketFact> moved_sockets;      ///< in the image they have their new name
-  std::vector<SandboxedFact> sandboxed;            ///< processes of a sandbox, as `runsc ps` has them
+  std::vector<SandboxedFact> sandboxed;            ///< see sandbox_processes
 };
 
 /// What a look at a container that runs finds.

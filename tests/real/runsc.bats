@@ -75,6 +75,22 @@ END
   counts_on
 }
 
+# gVisor does not save what an exec session has left behind.
+@test "a process that an exec session has left behind is told when it is lost, one that a loop has replaced is not" {
+  bundle bundle /bin/sh -c 'i=0; while :; do i=$((i+1)); echo $i >/data/count.new; mv /data/count.new /data/count; sleep 0.2; done'
+  counter
+  ends_with 0 ckpt checkpoint "$ID"
+  ends_with 0 ckpt restore -d "$ID"
+  [[ $errors != *'not there'* ]] || fail "said of a process that a loop has replaced: $errors"
+  counts_on
+  ends_with 0 ckpt exec "$ID" -- /bin/sh -c '/bin/busybox sleep 7777 >/dev/null 2>&1 </dev/null & echo begun >/data/session'
+  await '[[ -s $DATA/session ]]'
+  ends_with 0 ckpt checkpoint "$ID"
+  ends_with 0 ckpt restore -d "$ID"
+  says 'these processes of the checkpoint are not there' exec
+  counts_on
+}
+
 @test "addresses that runsc has taken from a network namespace are there again" {
   [[ $WANTED != runsc-2024 ]] || skip "gVisor of 2024 does not start in one here"
   make_netns

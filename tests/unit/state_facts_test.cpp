@@ -244,11 +244,24 @@ TEST_CASE("who else is in a sandbox") {
   CHECK(sandbox_neighbours("/nonexistent", "pod").empty());
 }
 
-TEST_CASE("processes of a sandbox, without its first") {
-  CHECK(
-      sandbox_processes(
-          "UID  PID  PPID  C  TTY  STIME  TIME  CMD\n0 1 0 0 ? 20:48 10ms sh\n0 4 1 0 ? 20:48 0s sleep\n") ==
-      std::vector<SandboxedFact>{{4, "sleep"}});
+TEST_CASE("processes of a sandbox: the children of its first and of nobody") {
+  CHECK(sandbox_processes(
+            "UID  PID  PPID  C  TTY  STIME  TIME  CMD\n0 1 0 0 ? 20:48 10ms sh\n0 4 1 0 ? 20:48 0s sleep\n"
+            "0 5 4 0 ? 20:48 0s cat\n0 6 0 0 ? 20:48 0s sh\n") ==
+        std::vector<SandboxedFact>{{4, "sleep"}, {6, "sh"}});
+  CHECK(sandbox_processes("PID CMD\n4 sleep\n").empty());
+}
+
+TEST_CASE("processes of a sandbox: what is lost of them") {
+  using Facts = std::vector<SandboxedFact>;
+  const Facts orphan_and_loop = {{5, "sleep"}, {9, "sleep"}};
+  CHECK(lost_of_sandbox(orphan_and_loop, orphan_and_loop).empty());
+  CHECK(lost_of_sandbox(orphan_and_loop, {{5, "sleep"}, {11, "sleep"}}).empty());
+  CHECK(lost_of_sandbox(orphan_and_loop, {{11, "sleep"}}) == Facts{{5, "sleep"}});
+  CHECK(lost_of_sandbox(orphan_and_loop, {{9, "sleep"}}) == Facts{{5, "sleep"}});
+  CHECK(lost_of_sandbox(orphan_and_loop, {{11, "cat"}}) == orphan_and_loop);
+  CHECK(lost_of_sandbox({{9, "sleep"}}, {{9, "cat"}}) == Facts{{9, "sleep"}});
+  CHECK(lost_of_sandbox({}, {{11, "cat"}}).empty());
 }
 
 TEST_CASE("cgroups: hierarchies that crun does not go together with") {
