@@ -28,7 +28,7 @@ std::string place_name(const FarPlace& place) {
 /// Fresh, or what an earlier pull of the same place has got; kept for the next when this one is cut off.
 template <class Work>
 Brought with_staging(const Context& context, const FarPlace& place, const Work& work) {
-  FarStaging staging(context.globals.store, "pull", place_name(place));
+  Staging staging(context.globals.store, "pull", place_name(place));
   try {
     return work(staging);
   } catch (Error& error) {
@@ -58,7 +58,7 @@ std::string pull_text(const FarPlace& place) {
 
 Brought pull_layout(const Context& context, const FarOptions& far, const ArchiveOptions& o,
                     const FarPlace& place, const std::optional<std::uint64_t>& max_bytes,
-                    const FarStaging& staging) {
+                    const Staging& staging) {
   FarProgram program(context, place, staging.lock());
   const std::uint64_t limit = limit_of(context, max_bytes);
   std::uint64_t bytes = 0;
@@ -125,7 +125,7 @@ ArchiveContent content_of(const Context& context, const fs::path& directory, con
 
 Brought pull_files(const Context& context, const FarOptions& far, const ArchiveOptions& o,
                    const FarPlace& place, const std::optional<std::uint64_t>& max_bytes,
-                   const FarStaging& staging) {
+                   const Staging& staging) {
   const ImportChoice choice = choice_of(context, o);
   FarProgram program(context, place, staging.lock());
   const std::string text = fetch_manifest(program, far, place);
@@ -162,7 +162,7 @@ Brought pull_image(const Context& context, const FarOptions& far, const ArchiveO
                    const std::string& source, const std::optional<std::uint64_t>& max_bytes) {
   const FarPlace place = far_place(source);
   far_program(place.program);
-  return with_staging(context, place, [&](const FarStaging& staging) {
+  return with_staging(context, place, [&](const Staging& staging) {
     return place.program == "rclone" ? pull_files(context, far, o, place, max_bytes, staging)
                                      : pull_layout(context, far, o, place, max_bytes, staging);
   });
@@ -170,7 +170,7 @@ Brought pull_image(const Context& context, const FarOptions& far, const ArchiveO
 
 std::vector<Argv> planned_pull(const Context& context, const FarOptions& far, const std::string& source) {
   const FarPlace place = far_place(source);
-  const fs::path staging = FarStaging::place(context.globals.store, "pull", place_name(place));
+  const fs::path staging = Staging::place(context.globals.store, "pull", place_name(place));
   Argv argv = place.program == "skopeo"
                   ? skopeo_pull(far, place, (staging / kContent).string())
                   : rclone_pull(far, (staging / kFarList).string(), place, (staging / kContent).string());

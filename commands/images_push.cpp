@@ -28,7 +28,7 @@ std::string push_staging(const Image& image, const ArchiveFilter& filter) {
 
 /// One that a killed ckpt has left whole is as good: the same image gives the same bytes.
 fs::path make_layout(const Context& context, const Image& image, const ArchiveFilter& filter,
-                     const FarStaging& staging) {
+                     const Staging& staging) {
   fs::path layout = staging.directory() / "layout";
   if (is_oci_layout(layout)) return layout;
   remove_tree(layout);
@@ -40,7 +40,7 @@ fs::path make_layout(const Context& context, const Image& image, const ArchiveFi
 
 Pushed push_layout(const Context& context, const FarOptions& far, const Image& image,
                    const ArchiveFilter& filter, const FarPlace& place) {
-  const FarStaging staging(context.globals.store, "push", push_staging(image, filter));
+  const Staging staging(context.globals.store, "push", push_staging(image, filter));
   FarProgram program(context, place, staging.lock());
   const fs::path layout = make_layout(context, image, filter, staging);
   const std::uint64_t bytes = bytes_below(layout);
@@ -104,7 +104,7 @@ std::optional<fs::path> write_taken(const Image& image, const fs::path& director
 
 Pushed push_files(const Context& context, const FarOptions& far, const Image& image, const FarPlace& place) {
   require_files(image);
-  const FarStaging staging(context.globals.store, "push", name_of(image) + ".files");
+  const Staging staging(context.globals.store, "push", name_of(image) + ".files");
   FarProgram program(context, place, staging.lock());
   const fs::path manifest = image.directory / kManifestName;
   constexpr std::size_t kMostManifest = 64U << 20U;
@@ -130,10 +130,10 @@ std::vector<Argv> planned_push(const Context& context, const FarOptions& far, co
     return args;
   };
   if (place.program == "skopeo") {
-    const fs::path staging = FarStaging::place(context.globals.store, "push", push_staging(image, filter));
+    const fs::path staging = Staging::place(context.globals.store, "push", push_staging(image, filter));
     return {with(skopeo_push(far, (staging / "layout").string(), place))};
   }
-  const fs::path staging = FarStaging::place(context.globals.store, "push", name_of(image) + ".files");
+  const fs::path staging = Staging::place(context.globals.store, "push", name_of(image) + ".files");
   return {with(rclone_push(far, (staging / kFarList).string(), image.directory.string(), place)),
           with(rclone_push_file(far, (staging / kFarTaken).string(), place, kFarTaken)),
           with(rclone_push_file(far, (image.directory / kManifestName).string(), place, kManifestName))};

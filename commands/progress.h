@@ -17,7 +17,7 @@ namespace ckpt {
 
 /// How far a step is.
 struct StepState {
-  std::string step;         ///< freeze, dump, compression, publication, verification, unpacking, restore,
+  std::string step;         ///< freeze, dump, compression, publication, verification, copy, unpacking, restore,
                             ///< export, import, push, pull
   std::string name;         ///< of the container or checkpoint
   std::uint64_t bytes = 0;  ///< done so far

@@ -185,7 +185,7 @@ int restore_detached(const Context& context, const RestoreOptions& o, const Rest
   context.out.document({{"id", plan.record.id},
                         {"runtime", plan.driver.table().name},
                         {"pid", pid},
-                        {"image", plan.image.directory.string()},
+                        {"image", plan.image.named().string()},
                         {"verified", !o.no_verify.has_value()},
                         {"gpu", {{"strategy", plan.gpu.strategy}, {"steps", steps_json(steps)}}},
                         {"seconds",
@@ -202,7 +202,7 @@ int tell_check(const Context& context, const RestorePlan& plan) {
   });
   if (context.globals.json)
     context.out.document(
-        {{"image", plan.image.directory.string()}, {"compatible", fits}, {"items", to_json(plan.host)}});
+        {{"image", plan.image.named().string()}, {"compatible", fits}, {"items", to_json(plan.host)}});
   else
     context.out.table({"ITEM", "IMAGE", "HOST", "RESULT"}, to_rows(plan.host));
   require_compatible(plan.host, false);
@@ -252,7 +252,7 @@ void publish_first(const Context& context, const RestoreOptions& o) {
 int restore_near(const Context& context, const RestoreOptions& o) {
   const auto begin = Clock::now();
   publish_first(context, o);
-  const RestorePlan plan = plan_restore(context, o);
+  RestorePlan plan = plan_restore(context, o);
   const std::string& id = plan.record.id;
   if (o.check) return tell_check(context, plan);
   if (!plan.kept.empty())
@@ -289,6 +289,7 @@ int restore_near(const Context& context, const RestoreOptions& o) {
                               if (from_elsewhere(plan.image)) verify(context, plan, o);
                               name_attached(plan);
                               bring_state_back(context, plan, !o.no_verify);
+                              plan.copied.reset();
                               bring_gpu_back(context, plan);
                               guard.reset();
                               if (o.probe) probe_restored(plan, *o.probe, o.probe_timeout);

@@ -10,6 +10,7 @@
 #include "commands/image_obstacles.h"
 #include "commands/images.h"
 #include "commands/privileges.h"
+#include "commands/progress.h"
 #include "commands/restore_spec.h"
 #include "gpu/spec_gpus.h"
 #include "gpu/tools.h"
@@ -18,6 +19,7 @@
 #include "images/digest.h"
 #include "images/imported.h"
 #include "images/layer.h"
+#include "images/private_copy.h"
 #include "runtimes/fs.h"
 #include "runtimes/ids.h"
 #include "runtimes/json.h"
@@ -59,7 +61,7 @@ RuntimeKind kind_of_image(const Context& context, const fs::path& images) {
 void check_image(const Context& context, const Image& image, bool content) {
   if (content && !image.manifest)
     throw Error(ErrorCode::unsupported,
-                fmt::format("'{}' has no manifest of ckpt's to verify it by", image.directory.string()))
+                fmt::format("'{}' has no manifest of ckpt's to verify it by", image.named().string()))
         .with_hint("leave --verify-image out");
   if (content)
     verify_content(context, image);
@@ -86,8 +88,8 @@ Driver choose_driver(const Context& context, const Image& image) {
   const RuntimeTable& table = table_of(kind);
   if (context.globals.runtime && table.name != *context.globals.runtime)
     throw Error(ErrorCode::host_incompatible,
-                fmt::format("the image in '{}' was made by {}; {} cannot restore it",
-                            image.directory.string(), table.name, *context.globals.runtime))
+                fmt::format("the image in '{}' was made by {}; {} cannot restore it", image.named().string(),
+                            table.name, *context.globals.runtime))
         .with_runtime(std::string(table.name))
         .with_hint(fmt::format("leave --runtime out, or say --runtime {}", table.name));
   return context.driver_for_new(kind, target_before(context, image));
@@ -278,12 +280,33 @@ std::vector<CheckedItem> against_restore(const Context& context, const Image& im
   return items;
 }
 
+namespace {
+
+/// What somebody else can change could be something else when CRIU reads it than when it was judged: what is
+/// restored is a copy. Looking only takes none.
+std::shared_ptr<const Staging> own_copy(const Context& context, const RestoreOptions& o, Image& image) {
+  if (!image.foreign) return nullptr;
+  context.out.warn(fmt::format("the image in '{}' is taken as one from elsewhere: {}",
+                               image.directory.string(), *image.foreign));
+  if (o.check || context.globals.dry_run) return nullptr;
+  remove_dead(context.globals.store, "copy");
+  auto place = std::make_shared<const Staging>(context.globals.store, "copy", random_hex(8));
+  const Progress progress(
+      context, "copy", image.directory.filename(), [&] { return bytes_below(image.directory); },
+      [&] { return bytes_below(place->directory()); });
+  copy_image(image, place->directory());
+  image.copy_of = std::exchange(image.directory, place->directory());
+  image.manifest = read_manifest(image.directory);
+  if (image.manifest) image.manifest = taken_as_imported(std::move(*image.manifest), image.copy_of);
+  return place;
+}
+
+}  // namespace
+
 RestorePlan plan_restore(const Context& context, const RestoreOptions& o) {
   if (o.work_path) require_trusted("the work path", absolute_path(*o.work_path) / "restore.log");
   Image image = choose_image(context, o);
-  if (const auto why = why_foreign(image))
-    context.out.warn(
-        fmt::format("the image in '{}' is taken as one from elsewhere: {}", image.directory.string(), *why));
+  const std::shared_ptr<const Staging> copied = own_copy(context, o, image);
   check_image(context, image, o.verify_image.value_or(false));
   const Driver chosen = choose_driver(context, image);
   const std::optional<Cedana> cedana = dump_engine_of(context, o.engine, image, chosen.table());
@@ -340,7 +363,8 @@ RestorePlan plan_restore(const Context& context, const RestoreOptions& o) {
           kept_by_image(configuration.changes),
           named_later,
           cedana,
-          images};
+          images,
+          copied};
 }
 
 }  // namespace ckpt

@@ -2,6 +2,7 @@
 #pragma once
 #include <chrono>
 #include <filesystem>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -14,6 +15,7 @@
 #include "commands/launching.h"
 #include "commands/listing.h"
 #include "images/store.h"
+#include "images/workplace.h"
 #include "runtimes/spelling.h"
 
 namespace ckpt {
@@ -52,6 +54,7 @@ struct RestorePlan {
   std::string hostname;            ///< to be given when it runs; empty: nothing to do
   std::optional<Cedana> cedana;    ///< in the runtime's stead
   std::filesystem::path images;    ///< the files to restore from
+  std::shared_ptr<const Staging> copied = {};  ///< of an image that others can change; nullptr: nobody can
 };
 
 /// Of CRIU's files of the image and its pre-dumps, as they are in `directory`, unpacked. Throws

@@ -38,7 +38,7 @@ Bundle choose_bundle(const RestoreOptions& o, const Image& image) {
   if (!o.bundle && image.manifest && image.manifest->bundle.empty())
     throw Error(ErrorCode::usage,
                 fmt::format("'{}' was imported, and does not say which bundle is its container's",
-                            image.directory.string()))
+                            image.named().string()))
         .with_hint("name the bundle, with config.json and the root file system, with --bundle");
   return read_bundle(o.bundle ? *o.bundle : image.manifest ? image.manifest->bundle : ".");
 }

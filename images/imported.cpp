@@ -167,7 +167,8 @@ Manifest taken_as_imported(Manifest m, const fs::path& directory) {
 }
 
 bool from_elsewhere(const Image& image) {
-  return image.manifest && image.manifest->imported && !image.manifest->imported->spec_trusted;
+  return image.foreign ||
+         (image.manifest && image.manifest->imported && !image.manifest->imported->spec_trusted);
 }
 
 Manifest imported_manifest(const ArchiveContent& content, const fs::path& directory,

@@ -212,7 +212,8 @@ Image image_at(const fs::path& directory) {
   if (!fs::is_directory(whole, error))
     throw Error(ErrorCode::not_found, fmt::format("there is no image directory '{}'", whole.string()));
   Image image{whole, read_manifest(whole)};
-  if (image.manifest && why_foreign(image))
+  image.foreign = why_foreign(image);
+  if (image.manifest && image.foreign)
     image.manifest = taken_as_imported(std::move(*image.manifest), whole);
   return image;
 }

@@ -14,6 +14,9 @@ namespace ckpt {
 struct Image {
   std::filesystem::path directory;
   std::optional<Manifest> manifest;
+  std::optional<std::string> foreign = {};  ///< why somebody else could have written it; nullopt: nobody
+  std::filesystem::path copy_of = {};       ///< what the user calls it when it was copied
+  const std::filesystem::path& named() const { return copy_of.empty() ? directory : copy_of; }
   /// What the runtime is given as --image-path.
   std::filesystem::path runtime_images() const {
     return manifest && manifest->images != "." ? directory / manifest->images : directory;

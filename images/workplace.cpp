@@ -35,7 +35,7 @@ ImportPlace::ImportPlace(const fs::path& store) : directory_(place_of(store)) {
                 fmt::format("cannot lock '{}': {}", directory_.string(), errno_text(errno)));
 }
 
-FarStaging::FarStaging(const fs::path& store, const std::string& kind, const std::string& name)
+Staging::Staging(const fs::path& store, const std::string& kind, const std::string& name)
     : directory_(place(store, kind, name)) {
   make_private_dirs(directory_);
   lock_ = open_place(directory_);
@@ -47,23 +47,26 @@ FarStaging::FarStaging(const fs::path& store, const std::string& kind, const std
         .with_hint("wait for it; one whose ckpt was killed ends by itself");
 }
 
-fs::path FarStaging::place(const fs::path& store, const std::string& kind, const std::string& name) {
+fs::path Staging::place(const fs::path& store, const std::string& kind, const std::string& name) {
   return absolute_path(store) / kind / name;
 }
 
-FarStaging::~FarStaging() {
+Staging::~Staging() {
   if (!kept_) remove_tree(directory_);
+}
+
+void remove_dead(const fs::path& store, const std::string& kind) {
+  std::error_code error;
+  for (fs::directory_iterator it(absolute_path(store) / kind, error), end; !error && it != end;
+       it.increment(error))
+    if (const Fd one = open_place(it->path()); one && ::flock(one.get(), LOCK_EX | LOCK_NB) == 0)
+      remove_tree(it->path());
 }
 
 void finish_imports(const fs::path& store) {
   const Fd lock = open_place(place_of(store));
   if (lock && ::flock(lock.get(), LOCK_EX | LOCK_NB) == 0) empty_place(place_of(store));
-  std::error_code error;
-  for (const char* kind : {"push", "pull"})
-    for (fs::directory_iterator it(absolute_path(store) / kind, error), end; !error && it != end;
-         it.increment(error))
-      if (const Fd one = open_place(it->path()); one && ::flock(one.get(), LOCK_EX | LOCK_NB) == 0)
-        remove_tree(it->path());
+  for (const char* kind : {"push", "pull", "copy"}) remove_dead(store, kind);
 }
 
 }  // namespace ckpt

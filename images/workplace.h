@@ -1,4 +1,4 @@
-// Where imports, pushes and pulls work in the store until what they make is whole.
+// Where imports, pushes, pulls and restores work in the store until what they make is whole, or used.
 #pragma once
 #include <filesystem>
 #include <string>
@@ -17,17 +17,17 @@ class ImportPlace {
   std::filesystem::path directory_;
   Fd lock_;
 };
-/// Where a push or pull of that name works, which is no other's meanwhile: STORE/push/NAME, STORE/pull/NAME.
+/// Where a push, pull or copy of that name works, which is no other's meanwhile: STORE/push/NAME and so on.
 /// What one that was killed, or kept it, has left is there again. Throws Error(busy).
-class FarStaging {
+class Staging {
  public:
-  FarStaging(const std::filesystem::path& store, const std::string& kind, const std::string& name);
+  Staging(const std::filesystem::path& store, const std::string& kind, const std::string& name);
   static std::filesystem::path place(const std::filesystem::path& store, const std::string& kind,
                                      const std::string& name);
-  FarStaging(const FarStaging&) = delete;
-  FarStaging& operator=(const FarStaging&) = delete;
+  Staging(const Staging&) = delete;
+  Staging& operator=(const Staging&) = delete;
   /// Removes it, unless it is kept.
-  ~FarStaging();
+  ~Staging();
   const std::filesystem::path& directory() const { return directory_; }
   /// Whoever has a copy of it has the place.
   int lock() const { return lock_.get(); }
@@ -38,7 +38,9 @@ class FarStaging {
   Fd lock_;
   bool kept_ = false;
 };
-/// Removes what imports, pushes and pulls that were killed have left, unless one is at work.
+/// Removes what those of a kind that were killed have left.
+void remove_dead(const std::filesystem::path& store, const std::string& kind);
+/// Removes what imports, pushes, pulls and copies that were killed have left, unless one is at work.
 void finish_imports(const std::filesystem::path& store);
 
 }  // namespace ckpt

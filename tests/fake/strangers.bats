@@ -111,6 +111,12 @@ beside_users() {
   holds "$output" "$T/bin/runsc --root"
   not_run
   same "" "$(ls "$T/theirs/log" 2>/dev/null)"
+  ln -s /etc/passwd "$T/image/more"
+  go restore -d --image-path "$T/image" -b "$BUNDLE" d
+  ends 7
+  holds "$stderr" "'$T/image/more' is nothing that an image has"
+  rm "$T/image/more"
+  same "" "$(ls "$STORE/copy" 2>/dev/null)"
   chown -R 0:0 "$T/image"
   theirs "$T/theirs"
   go restore --check --image-path "$T/image" d

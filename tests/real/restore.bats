@@ -17,6 +17,24 @@ load helpers
   counts_on
 }
 
+@test "an image that another user can change is copied before it is judged, with our manifest and without" {
+  local at
+  counter
+  ckpt checkpoint --image-path "$T/image" "$ID" >/dev/null
+  at=$(count)
+  chown -R 1000:1000 "$T/image"
+  ends_with 0 ckpt "${RUN[@]}" restore -d --image-path "$T/image" -b "$BUNDLE" "$ID"
+  says "the image in '$T/image' is taken as one from elsewhere"
+  goes_on_from "$at"
+  [[ -z $(ls "$STORE/copy") && -s $T/image/ckpt.json ]]
+  ckpt delete --force "$ID"
+  rm "$T/image/ckpt.json"
+  ends_with 0 ckpt "${RUN[@]}" restore -d --image-path "$T/image" -b "$BUNDLE" "$ID"
+  says "the image in '$T/image' is taken as one from elsewhere"
+  [[ -z $(ls "$STORE/copy") ]]
+  counts_on
+}
+
 @test "a second container from a checkpoint of one that goes on" {
   local other=second-$ID first
   CONTAINERS+=("$other")

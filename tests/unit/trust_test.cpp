@@ -5,6 +5,7 @@
 
 #include "gpu/cdi.h"
 #include "images/imported.h"
+#include "images/private_copy.h"
 #include "images/store.h"
 #include "runtimes/engines.h"
 #include "runtimes/json.h"
@@ -230,6 +231,26 @@ TEST_CASE("trust: a manifest of others leads nowhere outside of its directory", 
   CHECK(refused([](Manifest& m) { m.files = {{"../../etc/shadow", 1}}; }));
   CHECK(refused([](Manifest& m) { m.files = {{"/etc/shadow", 1}}; }));
   CHECK(refused([](Manifest& m) { m.pre_dumps = {{"../pre-1", 0, 0}}; }));
+}
+
+TEST_CASE("trust: an image of others is copied with nothing but what images have", "[trust]") {
+  const Tree tree;
+  tree.file("image/checkpoint/pages-1.img", "pages");
+  tree.file("image/pre-1/pages-1.img", "before");
+  tree.link("image/checkpoint/parent", "../pre-1");
+  copy_image({tree / "image", std::nullopt}, tree / "copy");
+  CHECK(read_file(tree / "copy/checkpoint/pages-1.img") == "pages");
+  CHECK(read_file(tree / "copy/checkpoint/parent/pages-1.img") == "before");
+  const auto refused = [&] {
+    const Error error = error_of([&] { copy_image({tree / "image", std::nullopt}, tree / "other"); });
+    remove_tree(tree / "other");
+    return error.code == ErrorCode::image_invalid;
+  };
+  tree.link("image/checkpoint/core-1.img", "/etc/shadow");
+  CHECK(refused());
+  fs::remove(tree / "image/checkpoint/core-1.img");
+  REQUIRE(::mkfifo((tree / "image/fifo").c_str(), 0600) == 0);
+  CHECK(refused());
 }
 
 TEST_CASE("trust: an image is not written where others can put links", "[trust]") {
