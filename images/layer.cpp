@@ -106,13 +106,22 @@ void make_layer(const Layer& layer) {
     make_private_dirs(directory);
 }
 
-void mount_layer(const Layer& layer, const fs::path& lower) {
+namespace {
+
+/// The container's root shows the upper directory's owner and mode.
+void look_like(const fs::path& upper, const fs::path& lower) {
   struct stat root = {};
-  if (::stat(lower.c_str(), &root) == 0) {
-    // The container's root shows the upper directory's owner and mode.
-    (void)::chown(layer.upper().c_str(), root.st_uid, root.st_gid);
-    ::chmod(layer.upper().c_str(), root.st_mode & 07777U);
-  }
+  if (::stat(lower.c_str(), &root) == 0 && ::chown(upper.c_str(), root.st_uid, root.st_gid) == 0 &&
+      ::chmod(upper.c_str(), root.st_mode & 07777U) == 0)
+    return;
+  throw Error(ErrorCode::runtime_failed, fmt::format("cannot give '{}' the owner and mode of '{}': {}",
+                                                     upper.string(), lower.string(), errno_text(errno)));
+}
+
+}  // namespace
+
+void mount_layer(const Layer& layer, const fs::path& lower) {
+  look_like(layer.upper(), lower);
   const std::string options =
       fmt::format("lowerdir={},upperdir={},workdir={},redirect_dir=off,metacopy=off,index=off",
                   escaped(lower), escaped(layer.upper()), escaped(layer.work()));

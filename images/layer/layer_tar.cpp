@@ -7,6 +7,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <string_view>
 #include <utility>
 
@@ -157,7 +158,7 @@ class Inside {
   Inside(const Inside&) = delete;
   Inside& operator=(const Inside&) = delete;
   ~Inside() {
-    if (before_ < 0 || ::fchdir(before_) != 0) (void)::chdir("/");
+    if ((before_ < 0 || ::fchdir(before_) != 0) && ::chdir("/") != 0) std::abort();
     if (before_ >= 0) ::close(before_);
   }
 
