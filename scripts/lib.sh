@@ -26,6 +26,21 @@ build_dir() {
   printf '%s\n' "$dir"
 }
 
+# debian_flags KIND: what Debian compiles its packages with, hardened; without what is stripped anyway.
+debian_flags() {
+  (cd -- "$(repo_root)" &&
+    DEB_BUILD_MAINT_OPTIONS=hardening=+all DEB_CFLAGS_MAINT_STRIP=-g DEB_CXXFLAGS_MAINT_STRIP=-g dpkg-buildflags --get "$1")
+}
+
+# configure_package ARGUMENT...: build/package, with the flags of Debian's packages
+configure_package() {
+  local cpp linked
+  cpp=$(debian_flags CPPFLAGS) linked=$(debian_flags LDFLAGS)
+  (cd -- "$(repo_root)" && cmake --preset package -D CMAKE_C_FLAGS="$(debian_flags CFLAGS) $cpp" \
+    -D CMAKE_CXX_FLAGS="$(debian_flags CXXFLAGS) $cpp" -D CMAKE_EXE_LINKER_FLAGS="$linked" \
+    -D CMAKE_MODULE_LINKER_FLAGS="$linked" "$@")
+}
+
 require_root() { [[ $(id -u) -eq 0 ]] || die "must be run as root"; }
 
 require_programs() {
