@@ -30,23 +30,7 @@ using nlohmann::json;
 using std::chrono::milliseconds;
 
 constexpr std::size_t kEarlyLimit = 1U << 20U;
-constexpr std::uintmax_t kRunawayLog = 16U << 20U;
-constexpr std::uintmax_t kAnyLog = 256U << 20U;
 constexpr int kForwarded[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGCONT, SIGWINCH, SIGCHLD};
-
-/// CRIU's restorer reads a truncated pages image for ever and writes a line each time (facts: 30 MB/s of
-/// log).
-std::optional<std::string> runaway(const std::string& log) {
-  std::error_code error;
-  const std::uintmax_t size = fs::file_size(log, error);
-  if (error || size < kRunawayLog) return std::nullopt;
-  const std::string tail = read_tail(log, 4096);
-  if (tail.find("Advanced iov 0 bytes") != std::string::npos ||
-      tail.find("returned 0\n") != std::string::npos)
-    return "the image's memory pages are cut short, CRIU would read them for ever";
-  if (size > kAnyLog) return fmt::format("its log '{}' grew beyond 256 MiB", log);
-  return std::nullopt;
-}
 
 /// Signals into a descriptor while it lives.
 class SignalQueue {
@@ -72,14 +56,6 @@ class SignalQueue {
   sigset_t saved_ = {};
   Fd fd_;
 };
-
-/// A restore ends cleanly when the tasks that CRIU is restoring die: CRIU sees it, fails, and cleans up. runc
-/// does not react to SIGTERM then, and a killed crun leaves its CRIU running.
-void stop_restore(pid_t runtime) {
-  const std::vector<pid_t> tasks = nested_tasks(runtime);
-  for (const pid_t task : tasks) ::kill(task, SIGKILL);
-  if (tasks.empty()) ::kill(-runtime, SIGTERM);
-}
 
 /// A restore that fails leaves crun's cgroups behind, `.proxy-crun` in them. The kernel refuses to remove one
 /// in use.
@@ -159,6 +135,7 @@ Supervisor::Supervisor(const Driver& driver, const Records& records, Record reco
       records_(records),
       record_(std::move(record)),
       launch_(std::move(launch)),
+      restoring_(launch_.criu_log),
       streams_(std::make_unique<Streams>()) {
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
 }
@@ -209,7 +186,8 @@ Command Supervisor::step_command(const Launch::Step& step) {
     command.also = {{s.out.read.get(), [this] { pump(streams_->out.read.get(), 1); }},
                     {s.err.read.get(), [this] { pump(streams_->err.read.get(), 2); }}};
   if (!launch_.criu_log.empty()) {
-    command.watch = [this] { return runaway(launch_.criu_log); };
+    command.started = [this](pid_t runtime) { restoring_.started(runtime); };
+    command.watch = [this] { return restoring_.look(); };
     command.stop_with = stop_restore;
   }
   return command;
@@ -230,7 +208,10 @@ void Supervisor::run_step(const Launch::Step& step) {
                     ? driver_.failure(failed, command, result, launch_.runtime_log)
                     : command_failure("cedana", failed, command, result, last_error("", result.err));
   if (!launch_.criu_log.empty()) explain_by_log(error, launch_.criu_log, result.seconds);
-  if (result.stopped_because) error.code = ErrorCode::image_invalid;
+  if (restoring_.process_died())
+    error.with_hint("see who killed it: the kernel's log tells of the out-of-memory killer");
+  else if (result.stopped_because)
+    error.code = ErrorCode::image_invalid;
   throw error;
 }
 

@@ -16,6 +16,7 @@
 #include "runtimes/driver.h"
 #include "runtimes/fs.h"
 #include "runtimes/record.h"
+#include "runtimes/restore_watch.h"
 
 namespace ckpt {
 
@@ -83,6 +84,7 @@ class Supervisor {
   const Records& records_;
   Record record_;
   Launch launch_;
+  RestoreWatch restoring_;
   std::unique_ptr<Streams> streams_;
   /// Output while `running_` is false, of stdout and stderr: the runtime's words, in a restore perhaps the
   /// container's.

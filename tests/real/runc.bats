@@ -15,6 +15,34 @@ load helpers
   [[ ! -e $COUNT.reconnects ]]
 }
 
+# killed_at_once: restores, and kills the first process as soon as it has its name, which CRIU gives it late
+killed_at_once() {
+  local killer
+  while ! pkill -KILL -x "$ID"; do :; done 3>&- &
+  killer=$!
+  ckpt restore -d "$ID" 2>"$T/err" && return 1
+  kill "$killer" 2>/dev/null
+  grep -q "the container's first process died before CRIU was done" "$T/err"
+}
+
+# Neither runc nor CRIU looks whether it lives: both would wait for ever.
+@test "a restore whose first process is killed before CRIU is done ends at once, and the next one is whole" {
+  local try begin=$SECONDS
+  bundle bundle "/bin/$ID" counter /data/count
+  cp "$SUITE/payload" "$BUNDLE/rootfs/bin/$ID"
+  counter
+  ckpt checkpoint "$ID"
+  for try in {1..20}; do
+    killed_at_once && break
+    ((try < 20))
+    ckpt delete --force "$ID"
+  done
+  ((SECONDS - begin < 5 * try))
+  ends_with 4 ckpt state "$ID"
+  ckpt restore -d "$ID"
+  counts_on
+}
+
 @test "connections in a network namespace that runc makes are closed when that is asked for" {
   COUNT=$DATA/count
   bundle bundle /bin/payload tcp /data/count
