@@ -350,11 +350,11 @@ thawed() { [ "$(cat "$FAKE_CUDA_DIR/1.state")" = running ] && [ -z "$(find "$CKP
   : >"$FAKE_CUDA_DIR/hang-restore-1"
   start restore -d c
   await in_calls restore
-  kill -KILL "$BACKGROUND"
-  finish
-  same checkpointed "$(cat "$FAKE_CUDA_DIR/1.state")"
   rm "$FAKE_CUDA_DIR/hang-restore-1"
-  pkill -KILL -f "^$T/bin/cuda-checkpoint --action restore --pid $(pid_of c)" || true
+  hanging=$(pgrep -f "^$T/bin/cuda-checkpoint --action restore --pid $(pid_of c)")
+  same checkpointed "$(cat "$FAKE_CUDA_DIR/1.state")"
+  kill -KILL "$BACKGROUND" "$hanging"
+  finish
   await thawed
   go checkpoint --leave-running c
   ends 0
