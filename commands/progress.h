@@ -17,12 +17,12 @@ namespace ckpt {
 
 /// How far a step is.
 struct StepState {
-  std::string step;         ///< freeze, dump, compression, publication, verification, copy, unpacking, restore,
-                            ///< export, import, push, pull
-  std::string name;         ///< of the container or checkpoint
-  std::uint64_t bytes = 0;  ///< done so far
-  std::uint64_t total = 0;  ///< 0: not known
-  double seconds = 0;       ///< since its begin
+  std::string step;  ///< freeze, dump, compression, publication, verification, copy, unpacking, restore,
+                     ///< export, import, push, pull
+  std::string name;  ///< of the container or checkpoint
+  std::uint64_t bytes = 0;        ///< done so far
+  std::uint64_t total = 0;        ///< 0: not known
+  double seconds = 0;             ///< since its begin
   std::string state = "running";  ///< then done or failed
 };
 /// "dump of 'web': 512.0 MB of 2.0 GB, 800.0 MB/s, 2 s left". Pure.

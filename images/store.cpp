@@ -213,8 +213,7 @@ Image image_at(const fs::path& directory) {
     throw Error(ErrorCode::not_found, fmt::format("there is no image directory '{}'", whole.string()));
   Image image{whole, read_manifest(whole)};
   image.foreign = why_foreign(image);
-  if (image.manifest && image.foreign)
-    image.manifest = taken_as_imported(std::move(*image.manifest), whole);
+  if (image.manifest && image.foreign) image.manifest = taken_as_imported(std::move(*image.manifest), whole);
   return image;
 }
 
