@@ -317,6 +317,10 @@ Action declare_checkpoint(CLI::App& app) {
                  "who dumps: the runtime with CRIU, or Cedana (runc only; default: criu)");
   app.add_option("--manage-cgroups-mode", o->opts.manage_cgroups, "what CRIU does with cgroups")
       ->check(one_of({"soft", "full", "strict", "ignore"}));
+  app.add_option("--network-lock", o->opts.network_lock, "how CRIU keeps packets out meanwhile")
+      ->check(one_of({"iptables", "nftables", "skip"}));
+  app.add_option("--empty-ns", o->opts.empty_ns, "save the namespace without what is in it")
+      ->check(one_of({"network"}));
   app.add_option("--compression", o->opts.compression, "of the image; zstd:LEVEL with a level of 1 to 19")
       ->check(compression());
   app.add_flag("--pre-copy{auto}", o->pre_copy, "=N: dump memory while it runs, then only what changed")
@@ -352,8 +356,9 @@ Action declare_checkpoint(CLI::App& app) {
   app.add_flag("--check", o->check, "say all that would fail, and change nothing");
   app.add_flag("--force", o->force, "take it although it could not be saved, or restored on this host");
   app.add_flag("--explain-flags", o->explain_flags, "say what ckpt chose by itself, and why");
-  for (const char* name : {"--engine", "--tcp", "--tcp-established", "--skip-in-flight", "--link-remap",
-                           "--file-locks", "--ext-unix-sk", "--shell-job", "--manage-cgroups-mode"})
+  for (const char* name :
+       {"--engine", "--tcp", "--tcp-established", "--skip-in-flight", "--link-remap", "--file-locks",
+        "--ext-unix-sk", "--shell-job", "--manage-cgroups-mode", "--network-lock", "--empty-ns"})
     app.get_option(name)->group("CRIU");
   for (const char* name : {"--if-busy", "--if-not-running", "--retries", "--splay", "--metrics-file"})
     app.get_option(name)->group("Unattended");

@@ -396,6 +396,15 @@ Action declare_restore(CLI::App& app) {
   add_switch(app, "--shell-job", o->opts.shell_job, "the image has a terminal of the host");
   app.add_option("--manage-cgroups-mode", o->opts.manage_cgroups, "what CRIU does with cgroups")
       ->check(one_of({"soft", "full", "strict", "ignore"}));
+  app.add_option("--network-lock", o->opts.network_lock, "how the checkpoint kept packets out")
+      ->check(one_of({"iptables", "nftables", "skip"}));
+  app.add_option("--empty-ns", o->opts.empty_ns, "the checkpoint left out what was in the namespace")
+      ->check(one_of({"network"}));
+  app.add_option("--lsm-profile", o->opts.lsm_profile, "another security profile than the image's")
+      ->type_name("TYPE:NAME");
+  app.add_option("--lsm-mount-context", o->opts.lsm_mount_context, "another SELinux context of its mounts")
+      ->type_name("CONTEXT");
+  add_switch(app, "--no-pivot", o->opts.no_pivot, "without pivot_root, for a root on a ramdisk");
   declare_engine(app, o->engine, "who restores: the one that made the image (the default)");
   declare_cuda(app, o->cuda, "how CUDA processes are thawed (default: as they were frozen)");
   app.add_option("--gpu-map", o->gpu_map, "onto another GPU: OLD=NEW, each an index or a UUID; repeatable")
@@ -416,8 +425,10 @@ Action declare_restore(CLI::App& app) {
          "for how long (default: 30s)")
       ->check(duration());
   add_switch(app, "--force", o->force, "restore although config.json, processor or open files are others");
-  for (const char* name : {"--engine", "--tcp", "--tcp-established", "--tcp-close", "--link-remap",
-                           "--file-locks", "--ext-unix-sk", "--shell-job", "--manage-cgroups-mode"})
+  for (const char* name :
+       {"--engine", "--tcp", "--tcp-established", "--tcp-close", "--link-remap", "--file-locks",
+        "--ext-unix-sk", "--shell-job", "--manage-cgroups-mode", "--network-lock", "--empty-ns",
+        "--lsm-profile", "--lsm-mount-context", "--no-pivot"})
     app.get_option(name)->group("CRIU");
   for (const char* name : {"--cuda", "--gpu-map"}) app.get_option(name)->group("GPU");
   app.add_flag("--all", o->all, "every container that a checkpoint stopped, as 'ckpt list --all' shows them");

@@ -125,6 +125,8 @@ RestoreOpts replayed(const RestoreOptions& o, const Image& image) {
   replay(opts.ext_unix_sk, then.ext_unix_sk);
   replay(opts.shell_job, then.shell_job);
   replay(opts.manage_cgroups, then.manage_cgroups);
+  replay(opts.network_lock, then.network_lock);
+  replay(opts.empty_ns, then.empty_ns);
   replay(opts.ghost_limit, then.ghost_limit);
   return opts;
 }

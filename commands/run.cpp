@@ -24,7 +24,7 @@ using std::chrono::seconds;
 struct RunOptions : LaunchOptions {
   std::string bundle = ".", stdio = "log";
   std::vector<std::string> devices, cdi_dirs;
-  std::optional<bool> overlay;
+  std::optional<bool> overlay, no_pivot;
 };
 
 Record new_record(const Context& context, const RunOptions& o, const Target& target, const Bundle& bundle,
@@ -40,8 +40,10 @@ Record new_record(const Context& context, const RunOptions& o, const Target& tar
 
 Launch plan_launch(const Context& context, const RunOptions& o, const Record& record,
                    const LaunchFiles& files) {
-  RunOpts opts{
-      .bundle_path = files.bundle.string(), .pid_file = files.pid_file.string(), .console_socket = {}};
+  RunOpts opts{.bundle_path = files.bundle.string(),
+               .pid_file = files.pid_file.string(),
+               .console_socket = {},
+               .no_pivot = o.no_pivot};
   if (!files.console_socket.empty()) opts.console_socket = files.console_socket;
   Launch launch;
   launch.steps = {{"create", create_args(opts, record.id)}, {"start", {record.id}}};
@@ -111,9 +113,19 @@ std::filesystem::path put_layer_over(const Context& context, const Driver& drive
   return lower;
 }
 
+void require_options(const Driver& driver, const RunOptions& o) {
+  if (!o.no_pivot || driver.dialect("create").flags.has("--no-pivot")) return;
+  throw Error(ErrorCode::unsupported,
+              fmt::format("{} {} ('{}') has no way to take --no-pivot", driver.table().name, driver.version(),
+                          driver.target().path))
+      .with_runtime(std::string(driver.table().name))
+      .with_hint("leave it out");
+}
+
 int run_container(const Context& context, const RunOptions& o) {
   validate_id(o.id);
   const Driver chosen = context.driver_for_new();
+  require_options(chosen, o);
   const Bundle bundle = read_bundle(o.bundle);
   json spec = prepared_spec(context, o, chosen, bundle);
   const Driver driver = fitted_to_gpus(chosen, spec);
@@ -180,6 +192,7 @@ Action declare_run(CLI::App& app) {
       ->check(one_of({"log", "inherit"}));
   add_switch(app, "--overlay", o->overlay,
              "what it writes to its root file system goes to a layer of its own");
+  add_switch(app, "--no-pivot", o->no_pivot, "without pivot_root, for a root on a ramdisk");
   app.add_option("ID", o->id, "name of the new container")->required();
   return launching_action(o, [o](Context& context) { return run_container(context, *o); });
 }

@@ -6,9 +6,9 @@ _ckpt_verbs='= run checkpoint restore list images state wait logs exec kill paus
 # The options of a command, with the global ones.
 _ckpt_options() {
   case $1 in
-    run) kind='= -b --bundle -d --detach --pid-file --log-path --console-socket --device --cdi-spec-dir --stdio --overlay' ;;
-    checkpoint) kind='= --image-path --work-path --work-dir --leave-running --tcp-established --allow-open-tcp --tcp --skip-in-flight --tcp-skip-in-flight --link-remap --file-locks --ext-unix-sk --shell-job --engine --manage-cgroups-mode --compression --pre-copy --cuda --cuda-timeout --keep-last --keep-within --max-bytes --min-free --if-busy --if-not-running --retries --splay --push --authfile --rclone-config --tls-verify --metrics-file --check --force --explain-flags --all --manager --filter' ;;
-    restore) kind='= --image-path --from --authfile --rclone-config --tls-verify --trust-spec -b --bundle --spec --map-mount --hostname --work-path --work-dir -d --detach --pid-file --log-path --console-socket --tcp-established --allow-open-tcp --tcp-close --tcp --link-remap --file-locks --ext-unix-sk --shell-job --manage-cgroups-mode --engine --cuda --gpu-map --replace --verify-image --check --verify --no-verify --probe --probe-timeout --force --all --manager --filter' ;;
+    run) kind='= -b --bundle -d --detach --pid-file --log-path --console-socket --device --cdi-spec-dir --stdio --overlay --no-pivot' ;;
+    checkpoint) kind='= --image-path --work-path --work-dir --leave-running --tcp-established --allow-open-tcp --tcp --skip-in-flight --tcp-skip-in-flight --link-remap --file-locks --ext-unix-sk --shell-job --engine --manage-cgroups-mode --network-lock --empty-ns --compression --pre-copy --cuda --cuda-timeout --keep-last --keep-within --max-bytes --min-free --if-busy --if-not-running --retries --splay --push --authfile --rclone-config --tls-verify --metrics-file --check --force --explain-flags --all --manager --filter' ;;
+    restore) kind='= --image-path --from --authfile --rclone-config --tls-verify --trust-spec -b --bundle --spec --map-mount --hostname --work-path --work-dir -d --detach --pid-file --log-path --console-socket --tcp-established --allow-open-tcp --tcp-close --tcp --link-remap --file-locks --ext-unix-sk --shell-job --manage-cgroups-mode --network-lock --empty-ns --lsm-profile --lsm-mount-context --no-pivot --engine --cuda --gpu-map --replace --verify-image --check --verify --no-verify --probe --probe-timeout --force --all --manager --filter' ;;
     list) kind='= -a --all --manager --filter' ;;
     images) kind='= --keep-last --keep-within --max-bytes --min-free --off -f --force --html --archive --compression --id --trust-spec --authfile --rclone-config --tls-verify' ;;
     state) kind='= ' ;;
@@ -58,6 +58,8 @@ _ckpt_kind() {
     'checkpoint --tcp') kind='= keep close auto' ;;
     'checkpoint --engine') kind='= criu cedana' ;;
     'checkpoint --manage-cgroups-mode') kind='= soft full strict ignore' ;;
+    'checkpoint --network-lock') kind='= iptables nftables skip' ;;
+    'checkpoint --empty-ns') kind='any' ;;
     'checkpoint --compression') kind='= none flate-best-speed zstd auto' ;;
     'checkpoint --pre-copy=') kind='= auto' ;;
     'checkpoint --cuda') kind='= auto native plugin manual off' ;;
@@ -93,6 +95,10 @@ _ckpt_kind() {
     'restore --console-socket') kind='file' ;;
     'restore --tcp') kind='= keep close auto' ;;
     'restore --manage-cgroups-mode') kind='= soft full strict ignore' ;;
+    'restore --network-lock') kind='= iptables nftables skip' ;;
+    'restore --empty-ns') kind='any' ;;
+    'restore --lsm-profile') kind='any' ;;
+    'restore --lsm-mount-context') kind='any' ;;
     'restore --engine') kind='= criu cedana' ;;
     'restore --cuda') kind='= auto native plugin manual off' ;;
     'restore --gpu-map') kind='any' ;;

@@ -19,7 +19,7 @@ function __ckpt_read
                 return
             case '--*=*'
                 __ckpt_note $token
-            case --archive --authfile --bundle --cdi-spec-dir --compression --config --console-socket --container --cuda --cuda-checkpoint --cuda-timeout --cwd --device --engine --env --filter --from --gpu-map --hostname --html --id --if-busy --if-not-running --image-path --keep-last --keep-within --log --log-format --log-max --log-path --manage-cgroups-mode --manager --map-mount --max-bytes --metrics-file --min-free --pid-file --platform --preserve-fds --probe --probe-timeout --progress-fd --push --rclone-config --retries --root --runtime --runtime-arg --runtime-path --spec --splay --stdio --store --tcp --timeout --tls-verify --user --work-dir --work-path -b -e -u
+            case --archive --authfile --bundle --cdi-spec-dir --compression --config --console-socket --container --cuda --cuda-checkpoint --cuda-timeout --cwd --device --empty-ns --engine --env --filter --from --gpu-map --hostname --html --id --if-busy --if-not-running --image-path --keep-last --keep-within --log --log-format --log-max --log-path --lsm-mount-context --lsm-profile --manage-cgroups-mode --manager --map-mount --max-bytes --metrics-file --min-free --network-lock --pid-file --platform --preserve-fds --probe --probe-timeout --progress-fd --push --rclone-config --retries --root --runtime --runtime-arg --runtime-path --spec --splay --stdio --store --tcp --timeout --tls-verify --user --work-dir --work-path -b -e -u
                 set pending $token
             case '-*'
             case '*'
@@ -95,6 +95,7 @@ complete -c ckpt -n '__ckpt_at run' -l device -x -a '(__ckpt_live devices)' -d '
 complete -c ckpt -n '__ckpt_at run' -l cdi-spec-dir -x -a '(__fish_complete_directories)' -d 'where CDI specifications are; repeatable (default: /etc/cdi, /var/run/cdi)'
 complete -c ckpt -n '__ckpt_at run' -l stdio -x -a 'log inherit' -d 'its streams: kept in its log, or the caller\'s own (default: log)'
 complete -c ckpt -n '__ckpt_at run' -l overlay -d 'what it writes to its root file system goes to a layer of its own'
+complete -c ckpt -n '__ckpt_at run' -l no-pivot -d 'without pivot_root, for a root on a ramdisk'
 
 complete -c ckpt -n __ckpt_no_verb -a checkpoint -d 'save running containers'
 complete -c ckpt -n '__ckpt_at checkpoint' -l image-path -x -a '(__fish_complete_directories)' -d 'directory for the images, absent or empty (default: a new one in the store)'
@@ -109,6 +110,8 @@ complete -c ckpt -n '__ckpt_at checkpoint' -l ext-unix-sk -d 'allow unix sockets
 complete -c ckpt -n '__ckpt_at checkpoint' -l shell-job -d 'allow a terminal of the host as stdio'
 complete -c ckpt -n '__ckpt_at checkpoint' -l engine -x -a 'criu cedana' -d 'who dumps: the runtime with CRIU, or Cedana (runc only; default: criu)'
 complete -c ckpt -n '__ckpt_at checkpoint' -l manage-cgroups-mode -x -a 'soft full strict ignore' -d 'what CRIU does with cgroups'
+complete -c ckpt -n '__ckpt_at checkpoint' -l network-lock -x -a 'iptables nftables skip' -d 'how CRIU keeps packets out meanwhile'
+complete -c ckpt -n '__ckpt_at checkpoint' -l empty-ns -x -d 'save the namespace without what is in it'
 complete -c ckpt -n '__ckpt_at checkpoint' -l compression -x -a 'none flate-best-speed zstd auto' -d 'of the image; zstd:LEVEL with a level of 1 to 19'
 complete -c ckpt -n '__ckpt_at checkpoint' -l pre-copy -a 'auto' -d '=N: dump memory while it runs, then only what changed'
 complete -c ckpt -n '__ckpt_at checkpoint' -l cuda -x -a 'auto native plugin manual off' -d 'how CUDA processes are frozen (default: auto)'
@@ -158,6 +161,11 @@ complete -c ckpt -n '__ckpt_at restore' -l file-locks -d 'restore file locks'
 complete -c ckpt -n '__ckpt_at restore' -l ext-unix-sk -d 'the image has unix sockets connected outside'
 complete -c ckpt -n '__ckpt_at restore' -l shell-job -d 'the image has a terminal of the host'
 complete -c ckpt -n '__ckpt_at restore' -l manage-cgroups-mode -x -a 'soft full strict ignore' -d 'what CRIU does with cgroups'
+complete -c ckpt -n '__ckpt_at restore' -l network-lock -x -a 'iptables nftables skip' -d 'how the checkpoint kept packets out'
+complete -c ckpt -n '__ckpt_at restore' -l empty-ns -x -d 'the checkpoint left out what was in the namespace'
+complete -c ckpt -n '__ckpt_at restore' -l lsm-profile -x -d 'another security profile than the image\'s'
+complete -c ckpt -n '__ckpt_at restore' -l lsm-mount-context -x -d 'another SELinux context of its mounts'
+complete -c ckpt -n '__ckpt_at restore' -l no-pivot -d 'without pivot_root, for a root on a ramdisk'
 complete -c ckpt -n '__ckpt_at restore' -l engine -x -a 'criu cedana' -d 'who restores: the one that made the image (the default)'
 complete -c ckpt -n '__ckpt_at restore' -l cuda -x -a 'auto native plugin manual off' -d 'how CUDA processes are thawed (default: as they were frozen)'
 complete -c ckpt -n '__ckpt_at restore' -l gpu-map -x -d 'onto another GPU: OLD=NEW, each an index or a UUID; repeatable'

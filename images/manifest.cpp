@@ -36,6 +36,8 @@ void each_option(Options& o, const Visit& visit) {
   visit("shell_job", o.shell_job);
   visit("engine", o.engine);
   visit("manage_cgroups_mode", o.manage_cgroups);
+  visit("network_lock", o.network_lock);
+  visit("empty_ns", o.empty_ns);
   visit("compression", o.compression);
   visit("ghost_limit", o.ghost_limit);
 }

@@ -39,6 +39,8 @@ OptionTable dump_options() {
       {Opt::cuda_checkpoint_path, {}, kOwnOption},
       {Opt::ghost_limit, {}, kOwnOption},
       {Opt::criu_timeout, {}, kOwnOption},
+      {Opt::network_lock, {}, kOwnOption},
+      {Opt::empty_ns, {}, kOwnOption},
   };
 }
 
@@ -54,6 +56,11 @@ OptionTable restore_options() {
       {Opt::shell_job, {{How::flag, "--shell-job"}}},
       {Opt::manage_cgroups, {}, kInItsConfiguration},
       {Opt::ghost_limit, {}, kOwnOption},
+      {Opt::network_lock, {}, kOwnOption},
+      {Opt::empty_ns, {}, kOwnOption},
+      {Opt::lsm_profile, {}, kOwnOption},
+      {Opt::lsm_mount_context, {}, kOwnOption},
+      {Opt::no_pivot, {{How::flag, "--no-pivot"}}, kOwnOption},
       {Opt::detach, {{How::flag, "--detach"}}},
       {Opt::pid_file, {{How::flag, "--pid-file"}}},
       {Opt::console_socket, {{How::flag, "--console-socket"}}},

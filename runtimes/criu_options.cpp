@@ -34,6 +34,8 @@ OptionTable criu_checkpoint_options() {
       {Opt::cuda_checkpoint_path, {}, "CRIU's plugin does it: --cuda plugin"},
       {Opt::ghost_limit, {{How::criu_config, "ghost-limit"}}},
       {Opt::criu_timeout, {{How::criu_config, "timeout"}}},
+      {Opt::network_lock, {{How::flag, "--network-lock"}, {How::criu_config, "network-lock"}}},
+      {Opt::empty_ns, {{How::flag, "--empty-ns"}}, "runc has --empty-ns"},
   };
 }
 
@@ -49,6 +51,13 @@ OptionTable criu_restore_options() {
       {Opt::shell_job, {{How::flag, "--shell-job"}}},
       {Opt::manage_cgroups, {{How::flag, "--manage-cgroups-mode"}}, "runc >= 1.2 has the mode 'ignore'"},
       {Opt::ghost_limit, {{How::criu_config, "ghost-limit"}}},
+      {Opt::network_lock, {{How::flag, "--network-lock"}, {How::criu_config, "network-lock"}}},
+      {Opt::empty_ns, {{How::flag, "--empty-ns"}}, "runc has --empty-ns"},
+      {Opt::lsm_profile, {{How::flag, "--lsm-profile"}}, "runc and crun have --lsm-profile"},
+      {Opt::lsm_mount_context,
+       {{How::flag, "--lsm-mount-context"}},
+       "runc and crun have --lsm-mount-context"},
+      {Opt::no_pivot, {{How::flag, "--no-pivot"}}, "runc has --no-pivot at a restore"},
       {Opt::detach, {{How::flag, "--detach"}}},
       {Opt::pid_file, {{How::flag, "--pid-file"}}},
       {Opt::console_socket, {{How::flag, "--console-socket"}}},

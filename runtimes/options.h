@@ -28,6 +28,8 @@ struct CheckpointOpts {
   std::optional<std::string> cuda_checkpoint_path;  ///< runsc: of cuda-checkpoint, inside the container
   std::optional<std::uint64_t>
       ghost_limit;  ///< bytes; CRIU refuses larger deleted files (its default is 1 MiB)
+  std::optional<std::string> network_lock;  ///< iptables, nftables, skip: how CRIU keeps packets out
+  std::optional<std::string> empty_ns;      ///< network: saved without its addresses and routes
   std::optional<std::chrono::seconds>
       criu_timeout;  ///< CRIU's own limit for collecting the tasks (default 10 s)
 };
@@ -44,6 +46,11 @@ struct RestoreOpts {
   std::optional<bool> shell_job;
   std::optional<std::string> manage_cgroups;
   std::optional<std::uint64_t> ghost_limit;
+  std::optional<std::string> network_lock;       ///< as of the checkpoint
+  std::optional<std::string> empty_ns;           ///< as of the checkpoint
+  std::optional<std::string> lsm_profile;        ///< TYPE:NAME, instead of the one that the image has
+  std::optional<std::string> lsm_mount_context;  ///< SELinux' of the mounts, instead of the image's
+  std::optional<bool> no_pivot;                  ///< no pivot_root, for a root on a ramdisk
   std::optional<bool> detach;
   std::optional<std::string> pid_file;
   std::optional<std::string> console_socket;
@@ -53,6 +60,7 @@ struct RunOpts {
   std::optional<std::string> bundle_path;
   std::optional<std::string> pid_file;
   std::optional<std::string> console_socket;
+  std::optional<bool> no_pivot;
 };
 
 }  // namespace ckpt

@@ -34,6 +34,10 @@ OptionTable checkpoint_options() {
        "a sandbox's own cgroups are always saved; leave the option out"},
       {Opt::ghost_limit, {{How::builtin, "no limit"}}},
       {Opt::criu_timeout, {{How::builtin, "no limit"}}},
+      {Opt::network_lock,
+       {{How::flag, "--network-lock"}},
+       "gVisor has its own network stack, which nobody has to lock"},
+      {Opt::empty_ns, {{How::flag, "--empty-ns"}}, "gVisor saves its own network stack whole"},
   };
 }
 
@@ -53,6 +57,15 @@ OptionTable restore_options() {
        {{How::flag, "--manage-cgroups-mode"}},
        "a sandbox's own cgroups are always restored; leave the option out"},
       {Opt::ghost_limit, {{How::builtin, "no limit"}}},
+      {Opt::network_lock,
+       {{How::flag, "--network-lock"}},
+       "gVisor has its own network stack, which nobody has to lock"},
+      {Opt::empty_ns, {{How::flag, "--empty-ns"}}, "gVisor saves its own network stack whole"},
+      {Opt::lsm_profile, {{How::flag, "--lsm-profile"}}, "the profile of a sandbox is the host's choice"},
+      {Opt::lsm_mount_context,
+       {{How::flag, "--lsm-mount-context"}},
+       "the mounts of a sandbox are gVisor's own"},
+      {Opt::no_pivot, {{How::flag, "--no-pivot"}}, "runsc does without pivot_root"},
       {Opt::detach, {{How::flag, "--detach"}}},
       {Opt::pid_file, {{How::flag, "--pid-file"}}},
       {Opt::console_socket, {{How::flag, "--console-socket"}}},

@@ -64,6 +64,8 @@ GivenList given(const CheckpointOpts& o) {
   if (o.compression) give_compression(list, *o.compression);
   list.text(Opt::cuda_checkpoint_path, "--cuda native", o.cuda_checkpoint_path);
   list.number(Opt::ghost_limit, "ghost-limit", o.ghost_limit);
+  list.text(Opt::network_lock, "--network-lock", o.network_lock);
+  list.text(Opt::empty_ns, "--empty-ns", o.empty_ns);
   if (o.criu_timeout) list.number(Opt::criu_timeout, "timeout", std::optional(o.criu_timeout->count()));
   return list;
 }
@@ -81,6 +83,11 @@ GivenList given(const RestoreOpts& o) {
   list.on(Opt::shell_job, "--shell-job", o.shell_job);
   list.text(Opt::manage_cgroups, "--manage-cgroups-mode", o.manage_cgroups);
   list.number(Opt::ghost_limit, "ghost-limit", o.ghost_limit);
+  list.text(Opt::network_lock, "--network-lock", o.network_lock);
+  list.text(Opt::empty_ns, "--empty-ns", o.empty_ns);
+  list.text(Opt::lsm_profile, "--lsm-profile", o.lsm_profile);
+  list.text(Opt::lsm_mount_context, "--lsm-mount-context", o.lsm_mount_context);
+  list.on(Opt::no_pivot, "--no-pivot", o.no_pivot);
   list.on(Opt::detach, "--detach", o.detach);
   list.text(Opt::pid_file, "--pid-file", o.pid_file);
   list.text(Opt::console_socket, "--console-socket", o.console_socket);
@@ -146,6 +153,7 @@ Argv start_args(const RunOpts& opts, const std::string& id) {
   add("--bundle", opts.bundle_path);
   add("--pid-file", opts.pid_file);
   add("--console-socket", opts.console_socket);
+  if (opts.no_pivot.value_or(false)) args.emplace_back("--no-pivot");
   args.push_back(id);
   return args;
 }

@@ -29,6 +29,17 @@ load helpers
   counts_on
 }
 
+@test "CRIU's ways to lock the network, and which of them the restore is told" {
+  local way
+  counter
+  for way in skip nftables; do
+    ckpt checkpoint --network-lock "$way" "$ID"
+    [[ $(jq -r .options.network_lock "$STORE/checkpoints/$ID"/*/ckpt.json | tail -n 1) == "$way" ]]
+    ckpt restore -d "$ID"
+    counts_on
+  done
+}
+
 @test "processes of exec sessions are warned of" {
   counter
   start_ckpt exec "$ID" -- /bin/sh -c 'echo here >/data/session; exec /bin/busybox sleep 1000'

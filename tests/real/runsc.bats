@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # What only gVisor's runsc does.
-# shellcheck disable=SC2016,SC2034,SC2154 # conditions for later; variables of helpers.bash
+# shellcheck disable=SC2016,SC2030,SC2031,SC2034,SC2154 # conditions for later; variables of helpers.bash and of each test
 
 load helpers
 
@@ -29,11 +29,13 @@ load helpers
   counter
   while read -r option word; do
     ends_with 3 ckpt checkpoint "$option" "$ID"
-    says "$option" "$word"
+    says "${option%=*}" "$word"
   done <<'END'
 --ext-unix-sk --host-uds
 --link-remap CRIU
 --pre-copy gVisor
+--network-lock=skip nobody
+--empty-ns=network whole
 END
   counts_on
   ckpt checkpoint "$ID"
