@@ -30,11 +30,24 @@ bool has_memory(const Line& line) {
   return ("," + line.controllers + ",").find(",memory,") != std::string::npos;
 }
 
-/// The kernel shows one that has ended, and that nobody has waited for, in the root of every hierarchy.
-bool has_ended(const std::string& proc, int pid) {
+/// The kernel shows one that ends, or has ended and is not waited for, in the root of every hierarchy.
+bool is_ending(const std::string& proc, int pid) {
+  constexpr unsigned kExiting = 0x4;  // PF_EXITING of linux/sched.h, proc_pid_stat(5)
   const std::string stat = read_file(fmt::format("{}/{}/stat", proc, pid), 4096).value_or("");
   const std::size_t name_end = stat.rfind(')');
-  return name_end != std::string::npos && stat.find_first_of("ZX", name_end) == name_end + 2;
+  if (name_end == std::string::npos) return true;
+  std::istringstream rest(stat.substr(name_end + 1));
+  char state = '?';
+  long parent = 0, group = 0, session = 0, terminal = 0, foreground = 0;
+  unsigned flags = 0;
+  rest >> state >> parent >> group >> session >> terminal >> foreground >> flags;
+  return state == 'Z' || state == 'X' || (flags & kExiting) != 0;
+}
+
+/// Whether it was there before it began to end, which is asked afterwards.
+bool lives_in_root(const std::string& proc, int pid) {
+  const auto cgroups = read_file(fmt::format("{}/{}/cgroup", proc, pid), 1U << 20U);
+  return cgroups && in_root_cgroup(*cgroups) && !is_ending(proc, pid);
 }
 
 }  // namespace
@@ -68,10 +81,8 @@ void refuse_root_cgroup(const std::string& root, const std::string& id, const st
                        pid = told.value("pid", nlohmann::json());
   if (!path.is_string() || path.get_ref<const std::string&>().empty())
     return;  // crun was told to leave cgroups alone
-  const auto cgroups = pid.is_number_integer() && pid > 0 && !has_ended(proc, pid.get<int>())
-                           ? read_file(fmt::format("{}/{}/cgroup", proc, pid.get<int>()), kSmall)
-                           : std::nullopt;
-  if (path != "/" && !in_root_cgroup(cgroups.value_or(""))) return;
+  const bool known = pid.is_number_integer() && pid > 0;
+  if (path != "/" && !(known && lives_in_root(proc, pid.get<int>()))) return;
   throw Error(ErrorCode::conflict,
               fmt::format("container '{}' is in the root cgroup, and crun would end every process there, the "
                           "host's included: it is not called",

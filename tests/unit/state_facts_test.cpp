@@ -296,7 +296,10 @@ TEST_CASE("cgroups: a container in the root one is not given to crun's delete") 
   CHECK(refused(R"({"pid":7,"cgroup-path":"/c"})"));
   dir.file("7/stat", "7 (init) Z 1 7 7 0");
   CHECK_FALSE(refused(R"({"pid":7,"cgroup-path":"/c"})"));
-  dir.file("7/stat", "7 (init) S 1 7 7 0");
+  dir.file("7/stat", "7 (init) R 1 7 7 0 -1 4194308 0");
+  CHECK_FALSE(refused(R"({"pid":7,"cgroup-path":"/c"})"));
+  dir.file("7/stat", "7 (init) S 1 7 7 0 -1 4194304 0");
+  CHECK(refused(R"({"pid":7,"cgroup-path":"/c"})"));
   CHECK_FALSE(refused(R"({"pid":8,"cgroup-path":"/c"})"));
   CHECK(refused(R"({"pid":99,"cgroup-path":"/"})"));
   CHECK_FALSE(refused(R"({"pid":7,"cgroup-path":""})"));
