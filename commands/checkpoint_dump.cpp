@@ -9,7 +9,7 @@
 #include "commands/recovery.h"
 #include "images/compressed_image.h"
 #include "images/criu_images.h"
-#include "images/criu_rename.h"
+#include "images/criu_mend.h"
 #include "images/layer.h"
 #include "runtimes/closer_look.h"
 #include "runtimes/criu_log.h"
@@ -237,8 +237,8 @@ void Dump::publish() {
   manifest_.created = now_rfc3339();
   if (!is_judged())
     optional("its processes and open files", [this] { describe_dump(image_.runtime_images(), manifest_); });
-  optional("the new names of its sockets",
-           [this] { rename_sockets(image_.runtime_images(), plan_.standing.facts.moved_sockets); });
+  optional("the names of its sockets and the times of its timers put right",
+           [this] { mend_files(image_.runtime_images(), plan_.standing.facts.moved_sockets); });
   manifest_.pre_dumps = pre_dumps_;
   manifest_.seconds = {{"runtime", runtime_}, {"frozen", frozen_}, {"freeze_gpu", freeze_gpu_}};
   compress();

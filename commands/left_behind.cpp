@@ -4,7 +4,7 @@
 #include "commands/describe.h"
 #include "commands/recovery.h"
 #include "images/compression.h"
-#include "images/criu_rename.h"
+#include "images/criu_mend.h"
 #include "images/layer.h"
 #include "images/state_file.h"
 #include "images/store.h"
@@ -44,8 +44,8 @@ void save_layer(const Context& context, const fs::path& staging, const Manifest&
   pack_layer(layer_of(context.globals.store, m.target, m.id), staging);
 }
 
-void rename_noted_sockets(const fs::path& staging, const fs::path& images) {
-  if (const auto facts = read_state_facts(staging)) rename_sockets(images, facts->moved_sockets);
+void mend_noted(const fs::path& staging, const fs::path& images) {
+  mend_files(images, read_state_facts(staging).value_or(StateFacts{}).moved_sockets);
 }
 
 std::optional<Manifest> noted_manifest(const json& note) {
@@ -87,7 +87,7 @@ std::optional<std::string> publish_left_behind(const Context& context, const fs:
       context.out.warn(fmt::format("'{}' is published, but {}", image.name(), error.what()));
     }
   };
-  optional([&] { rename_noted_sockets(staging, image.runtime_images()); });
+  optional([&] { mend_noted(staging, image.runtime_images()); });
   optional([&] { settle_compression(staging, *manifest); });
   optional([&] { describe_dump(image.runtime_images(), *manifest); });
   for (const std::string& wrong : image.publish(*manifest))

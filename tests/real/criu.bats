@@ -394,6 +394,21 @@ not_stopped() {
   counts_on
 }
 
+# CRIU keeps that no time is left to it, and would stop it with that.
+@test "a periodic timer that had expired and was not read goes on, twice" {
+  local lines
+  bundle bundle /bin/feature timerfd
+  gcc -static -O1 -o "$BUNDLE/rootfs/bin/feature" "$BATS_TEST_DIRNAME/../corpus/feature.c"
+  launch "$ID"
+  for _ in 1 2; do
+    await '(($(wc -l <"$LOG") > 3))'
+    ckpt checkpoint "$ID"
+    ckpt restore -d "$ID"
+    lines=$(wc -l <"$LOG")
+    await "((\$(wc -l <\"\$LOG\") > $lines + 3))"
+  done
+}
+
 @test "what CRIU does not save comes back: lo, a renamed socket, a thread's processor and its timers' slack" {
   local at
   COUNT=$DATA/count

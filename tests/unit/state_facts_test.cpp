@@ -7,7 +7,7 @@
 
 #include "commands/container_state.h"
 #include "images/criu_descriptors.h"
-#include "images/criu_rename.h"
+#include "images/criu_mend.h"
 #include "images/state_file.h"
 #include "protobuf.h"
 #include "runtimes/bound_sockets.h"
@@ -195,19 +195,29 @@ TEST_CASE("a socket's name in CRIU's image, all else as it is") {
                             socket(8, "/run/t" + end, field(15, 1));
   const std::string wanted =
       kMagic + file + socket(7, "/run/s" + end, field(17, 426)) + socket(8, "/run/t" + end, field(15, 1));
-  CHECK(renamed_sockets(image, {{7, "/run/s.new", "/run/s"}}) == wanted);
-  CHECK(renamed_sockets(image, {{99, "/run/s.new", "/run/s"}}) == image);
-  CHECK(renamed_sockets(image, {}) == image);
+  CHECK(mended_files(image, {{7, "/run/s.new", "/run/s"}}) == wanted);
+  CHECK(mended_files(image, {{99, "/run/s.new", "/run/s"}}) == image);
+  CHECK(mended_files(image, {}) == image);
   for (std::size_t size = 0; size < image.size(); size += 7)
-    if (const auto cut = renamed_sockets(image.substr(0, size), {{7, "", "/x"}}))
-      CHECK(cut->size() <= size + 8);
+    if (const auto cut = mended_files(image.substr(0, size), {{7, "", "/x"}})) CHECK(cut->size() <= size + 8);
   dir.file("files.img", image);
-  rename_sockets(dir.path(), {{7, "/run/s.new", "/run/s"}});
+  mend_files(dir.path(), {{7, "/run/s.new", "/run/s"}});
   const auto sockets = image_sockets(dir.path());
   REQUIRE(sockets.size() == 2);
   CHECK(sockets[0].local == "/run/s");
   dir.file("files.img", "short");
-  CHECK(error_of([&] { rename_sockets(dir.path(), {{7, "", "/x"}}); }).code == ErrorCode::image_invalid);
+  CHECK(error_of([&] { mend_files(dir.path(), {{7, "", "/x"}}); }).code == ErrorCode::image_invalid);
+}
+
+TEST_CASE("a periodic timerfd that had expired goes on, all else as it is") {
+  const auto timer = [](std::uint64_t left, std::uint64_t nanoseconds, std::uint64_t every) {
+    return entry(field(1, 17) + field(2, 5) +
+                 field(12, field(1, 5) + field(2, 2) + field(5, 1) + field(6, 0) + field(7, left) +
+                               field(8, nanoseconds) + field(9, 0) + field(10, every)));
+  };
+  CHECK(mended_files(kMagic + timer(0, 0, 20'000'000), {}) == kMagic + timer(0, 1, 20'000'000));
+  for (const std::string& whole : {timer(0, 0, 0), timer(0, 7, 20'000'000), timer(3, 0, 20'000'000)})
+    CHECK(mended_files(kMagic + whole, {}) == kMagic + whole);
 }
 
 TEST_CASE("state.json: what is written is read again; damage is told") {

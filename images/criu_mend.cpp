@@ -1,10 +1,11 @@
-// Field by field; what is not changed is copied as it is. Numbers: CRIU's images/fdinfo.proto and
-// sk-unix.proto.
-#include "images/criu_rename.h"
+// Field by field; what is not changed is copied as it is. Numbers: CRIU's images/fdinfo.proto, sk-unix.proto
+// and timerfd.proto.
+#include "images/criu_mend.h"
 
 #include <algorithm>
 #include <cstring>
 
+#include "images/compression.h"
 #include "images/protobuf.h"
 #include "runtimes/error.h"
 #include "runtimes/fs.h"
@@ -13,8 +14,9 @@ namespace ckpt {
 namespace {
 
 using Moved = std::vector<MovedSocketFact>;
-constexpr std::uint64_t kUnixSocket = 16;                                        // file_entry
-constexpr std::uint64_t kInode = 2, kName = 11, kDirectory = 14, kDeleted = 15;  // unix_sk_entry
+constexpr std::uint64_t kTimerfd = 12, kUnixSocket = 16;                                      // file_entry
+constexpr std::uint64_t kInode = 2, kName = 11, kDirectory = 14, kDeleted = 15;               // unix_sk_entry
+constexpr std::uint64_t kLeft = 7, kLeftNanoseconds = 8, kEvery = 9, kEveryNanoseconds = 10;  // timerfd_entry
 constexpr std::size_t kMagic = 2 * sizeof(std::uint32_t);
 
 void put_varint(std::string& out, std::uint64_t value) {
@@ -79,11 +81,36 @@ std::string with_name(std::string_view socket, const std::string& path) {
       .value_or(std::string(socket));
 }
 
-std::optional<std::string> entry_with_names(std::string_view entry, const Moved& moved) {
+bool stands_still(Message timer) {
+  std::uint64_t left = 0, every = 0;
+  while (const auto field = timer.next()) {
+    if (*field == kLeft || *field == kLeftNanoseconds) left |= timer.value();
+    if (*field == kEvery || *field == kEveryNanoseconds) every |= timer.value();
+  }
+  return left == 0 && every != 0;
+}
+
+/// A nanosecond is left.
+std::string armed(std::string_view timer) {
+  return rewritten(timer,
+                   [](std::string& out, std::uint64_t field, const Message&, std::string_view raw) {
+                     if (field != kLeftNanoseconds) {
+                       out += raw;
+                       return;
+                     }
+                     put_varint(out, field << 3U);
+                     put_varint(out, 1);
+                   })
+      .value_or(std::string(timer));
+}
+
+std::optional<std::string> mended_entry(std::string_view entry, const Moved& moved) {
   return rewritten(entry, [&](std::string& out, std::uint64_t field, const Message& m, std::string_view raw) {
     const MovedSocketFact* one = field == kUnixSocket ? moved_of(m.message(), moved) : nullptr;
     if (one != nullptr)
       put_bytes(out, field, with_name(m.bytes(), one->path));
+    else if (field == kTimerfd && stands_still(m.message()))
+      put_bytes(out, field, armed(m.bytes()));
     else
       out += raw;
   });
@@ -91,7 +118,7 @@ std::optional<std::string> entry_with_names(std::string_view entry, const Moved&
 
 }  // namespace
 
-std::optional<std::string> renamed_sockets(std::string_view image, const Moved& moved) {
+std::optional<std::string> mended_files(std::string_view image, const Moved& moved) {
   if (image.size() < kMagic) return std::nullopt;
   std::string out(image.substr(0, kMagic));
   for (std::string_view rest = image.substr(kMagic); !rest.empty();) {
@@ -99,7 +126,7 @@ std::optional<std::string> renamed_sockets(std::string_view image, const Moved& 
     if (rest.size() < sizeof size) return std::nullopt;
     std::memcpy(&size, rest.data(), sizeof size);
     if (size > rest.size() - sizeof size) return std::nullopt;
-    const auto entry = entry_with_names(rest.substr(sizeof size, size), moved);
+    const auto entry = mended_entry(rest.substr(sizeof size, size), moved);
     if (!entry) return std::nullopt;
     const auto length = static_cast<std::uint32_t>(entry->size());
     out.append(reinterpret_cast<const char*>(&length), sizeof length);
@@ -109,16 +136,17 @@ std::optional<std::string> renamed_sockets(std::string_view image, const Moved& 
   return out;
 }
 
-void rename_sockets(const fs::path& images, const Moved& moved) {
-  if (moved.empty()) return;
+void mend_files(const fs::path& images, const Moved& moved) {
   const fs::path file = images / "files.img";
+  std::error_code error;
+  if (fs::exists(file.string() + kPackedSuffix, error)) return;
   const auto image = read_file(file, 1U << 30U);
-  const auto renamed = image ? renamed_sockets(*image, moved) : std::nullopt;
-  if (!renamed)
+  const auto mended = image ? mended_files(*image, moved) : std::nullopt;
+  if (!mended && !moved.empty())
     throw Error(
         ErrorCode::image_invalid,
         fmt::format("'{}' cannot be read, and has sockets whose names must be changed", file.string()));
-  write_file_atomic(file, *renamed);
+  if (mended && *mended != *image) write_file_atomic(file, *mended);
 }
 
 }  // namespace ckpt
