@@ -8,6 +8,7 @@
 #include "commands/criu.h"
 #include "commands/judgement.h"
 #include "commands/pre_copy.h"
+#include "commands/recovery.h"
 #include "commands/schedule.h"
 #include "gpu/holders.h"
 #include "runtimes/fs.h"
@@ -296,6 +297,7 @@ Command dump_command(const Context& context, const CheckpointPlan& plan, const D
   command.on_interrupt = OnInterrupt::finish;
   command.stop_with = give_up_group;
   command.grace = kDumpGrace;
+  command.env[kDumpMark] = scratch.string();
   if (!delivery.criu_config.empty()) command.env["CRIU_CONFIG_FILE"] = (scratch / "criu.conf").string();
   if (!plan.gpu.plugin_directory.empty())
     command.env["PATH"] = plan.gpu.plugin_directory + ":" + command.env["PATH"];

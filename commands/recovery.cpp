@@ -103,12 +103,13 @@ void undo_dead(const Context& context, const Driver& driver, const std::string& 
   }
 }
 
-/// Whether it is what a note calls a dump's: its number may be another's by now.
-bool is_dump(pid_t group) {
+/// Whether it is the dump that a note calls it: its number may be another's by now, another dump's too.
+bool is_dump(pid_t group, const std::string& scratch) {
   const std::vector<pid_t> members = group_members(group);
-  return std::any_of(members.begin(), members.end(), [](pid_t pid) {
-    const std::string name = process_stat(pid).value_or(ProcessStat{}).comm;
-    return name == "criu" || name == "runc" || name == "crun" || name == "runsc";
+  const std::string mark = fmt::format("{}={}", kDumpMark, scratch);
+  return !scratch.empty() && std::any_of(members.begin(), members.end(), [&](pid_t pid) {
+    const std::vector<std::string> variables = zero_terminated(pid, "environ");
+    return std::find(variables.begin(), variables.end(), mark) != variables.end();
   });
 }
 
@@ -119,7 +120,8 @@ void end_dump(const Context& context, const Driver& driver, const std::string& i
   const Target& target = driver.target();
   const std::string directory = context.records.directory(target.kind, target.root, id).string();
   const auto record = context.records.load(target.kind, target.root, id);
-  if (const pid_t group = note.value("group", 0); group > 1 && is_dump(group)) end_group(group);
+  if (const pid_t group = note.value("group", 0); group > 1 && is_dump(group, note.value("scratch", "")))
+    end_group(group);
   const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(1);
   while (const auto orphan = orphan_at_work(target, id, directory, record)) {
     const Argv words = zero_terminated(*orphan, "cmdline");

@@ -8,6 +8,9 @@
 
 namespace ckpt {
 
+/// The environment variable by which the programs of a dump are known: the scratch directory of their ckpt.
+inline constexpr const char* kDumpMark = "CKPT_DUMP";
+
 /// The note that a checkpoint keeps in the lock file while it works.
 struct CheckpointNote {
   std::string staging;           ///< directory of an unpublished image; empty: none
