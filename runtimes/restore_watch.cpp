@@ -50,6 +50,12 @@ std::vector<pid_t> criu_of(pid_t runtime) {
   return found;
 }
 
+bool criu_is_dead(pid_t runtime) {
+  const std::vector<pid_t> dead = children(runtime, true);
+  return std::any_of(dead.begin(), dead.end(),
+                     [](pid_t pid) { return process_stat(pid).value_or(ProcessStat{}).comm == "criu"; });
+}
+
 }  // namespace
 
 std::optional<std::string> RestoreWatch::look() {
@@ -60,9 +66,11 @@ std::optional<std::string> RestoreWatch::look() {
   }
   const auto now = std::chrono::steady_clock::now();
   if (!dead_since_) dead_since_ = now;
-  process_died_ = now - *dead_since_ >= kDeadFor;
-  if (!process_died_) return std::nullopt;
-  return "the container's first process died before CRIU was done, which waits for it";
+  if (now - *dead_since_ < kDeadFor) return std::nullopt;
+  process_died_ = true;
+  return criu_is_dead(runtime_)
+             ? "CRIU was killed, and the runtime waits for its answer"
+             : "the container's first process died before CRIU was done, which waits for it";
 }
 
 void stop_restore(pid_t runtime) {
