@@ -92,6 +92,9 @@ start_ckpt() {
   BACKGROUND+=("$started")
 }
 
+# is_ours PID: whether it is a ckpt of this test still; another one's may have its number by now
+is_ours() { grep -aqsF "CKPT_STATE_DIR=$STATE" "/proc/$1/environ" "/proc/$1/cmdline"; }
+
 # bare ARGUMENT...: the runtime itself
 bare() {
   leaf
@@ -241,7 +244,7 @@ is_running() {
 teardown() {
   local left id root pid
   if declare -F stop_engines >/dev/null; then stop_engines >/dev/null 2>&1 || true; fi
-  for pid in "${BACKGROUND[@]}"; do kill -KILL "$pid" || true; done 2>/dev/null
+  for pid in "${BACKGROUND[@]}"; do if is_ours "$pid"; then kill -KILL "$pid" || true; fi; done 2>/dev/null
   rm -f "$T/hold"
   for id in "${CONTAINERS[@]}"; do
     for root in "${ROOTS[@]}"; do ckpt --root "$root" delete --force "$id" || true; done

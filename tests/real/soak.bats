@@ -10,7 +10,10 @@ readonly SIGNALS=(INT TERM HUP QUIT 'INT INT' KILL KILL KILL ABRT USR1 ALRM XFSZ
 # victim WHO: the pid of the ckpt that was started, or of its runtime or CRIU
 victim() {
   local pid
-  if [[ $1 == ckpt ]]; then echo "$started" && return; fi
+  if [[ $1 == ckpt ]]; then
+    if is_ours "$started"; then echo "$started"; fi
+    return
+  fi
   for pid in $(processes); do
     if [[ $(cat "/proc/$pid/comm") == "$1" ]]; then echo "$pid" && return; fi
   done 2>/dev/null
