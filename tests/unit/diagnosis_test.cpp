@@ -278,7 +278,8 @@ TEST_CASE("diagnosis: posted logs as journald, runc, containerd and Windows hand
 TEST_CASE("diagnosis: several lines that one line quotes are read as several") {
   const std::string quoted = "(00.1) Error (criu/util.c:1): rlimit: Can't setup RLIMIT_NOFILE for self\\n" +
                              without_newline(kTcp) + "\\n(00.9) Error (criu/cr-dump.c:2): Dumping FAILED.";
-  const Diagnosis found = diagnose("first\n{\"level\":\"error\",\"msg\":\"" + quoted + "\"}\n");
+  const std::string log = "first\n{\"level\":\"error\",\"msg\":\"" + quoted + "\"}\n";
+  const Diagnosis found = diagnose(log);
   CHECK(found.cause.number == 2);
   CHECK(found.cause.text == without_newline(kTcp));
   REQUIRE(found.entry != nullptr);
