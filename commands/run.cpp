@@ -114,12 +114,9 @@ std::filesystem::path put_layer_over(const Context& context, const Driver& drive
 }
 
 void require_options(const Driver& driver, const RunOptions& o) {
-  if (!o.no_pivot || driver.dialect("create").flags.has("--no-pivot")) return;
-  throw Error(ErrorCode::unsupported,
-              fmt::format("{} {} ('{}') has no way to take --no-pivot", driver.table().name, driver.version(),
-                          driver.target().path))
-      .with_runtime(std::string(driver.table().name))
-      .with_hint("leave it out");
+  if (!o.no_pivot) return;
+  const Dialect dialect = driver.dialect("create");
+  if (!dialect.flags.has("--no-pivot")) throw cannot_take(dialect, "--no-pivot", "leave it out");
 }
 
 int run_container(const Context& context, const RunOptions& o) {

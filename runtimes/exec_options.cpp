@@ -8,18 +8,11 @@
 namespace ckpt {
 namespace {
 
-[[noreturn]] void refuse(const Dialect& dialect, const std::string& what, const std::string& hint = {}) {
-  throw Error(ErrorCode::unsupported, fmt::format("{} {} ('{}') has no way to take {}", dialect.table.name,
-                                                  dialect.version, dialect.path, what))
-      .with_runtime(std::string(dialect.table.name))
-      .with_hint(hint);
-}
-
 class ExecArgs {
  public:
   explicit ExecArgs(const Dialect& dialect) : dialect_(dialect) {}
   void flag(const char* name) {
-    if (!dialect_.flags.has(name)) refuse(dialect_, name);
+    if (!dialect_.flags.has(name)) throw cannot_take(dialect_, name, "");
     args.emplace_back(name);
   }
   void value(const char* name, const std::string& text) {
@@ -40,8 +33,8 @@ void require_words_kept(const Dialect& dialect, const std::string& id,
   words.push_back(id);
   for (const std::string& word : words)
     if (word.find("detach") != std::string::npos)
-      refuse(dialect, fmt::format("the word '{}' with --detach", word),
-             "it loses words with 'detach' in them; put the command into a script");
+      throw cannot_take(dialect, fmt::format("the word '{}' with --detach", word),
+                        "it loses words with 'detach' in them; put the command into a script");
 }
 
 void preserve(const Dialect& dialect, ExecArgs& out, unsigned count) {

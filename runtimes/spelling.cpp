@@ -94,14 +94,6 @@ GivenList given(const RestoreOpts& o) {
   return list;
 }
 
-[[noreturn]] void refuse(const Dialect& dialect, const OptionRow& row, const Given& option) {
-  throw Error(ErrorCode::unsupported,
-              fmt::format("{} {} ('{}') has no way to take {}{}", dialect.table.name, dialect.version,
-                          dialect.path, option.name, option.value ? " " + *option.value : ""))
-      .with_runtime(std::string(dialect.table.name))
-      .with_hint(std::string(row.instead));
-}
-
 /// A mode that the help of the flag does not name is refused by the runtime, after the container was touched.
 bool value_known(const Dialect& dialect, const Spelling& spelling, const Given& option) {
   const bool from_a_list = option.opt == Opt::manage_cgroups || option.opt == Opt::compression ||
@@ -133,7 +125,8 @@ void deliver(const Dialect& dialect, const OptionRow& row, const Given& option, 
     if (option.value) delivery.args.push_back(*option.value);
     return;
   }
-  refuse(dialect, row, option);
+  throw cannot_take(dialect, option.name + (option.value ? " " + *option.value : ""),
+                    std::string(row.instead));
 }
 
 Delivery walk(const Dialect& dialect, const OptionTable& table, const GivenList& options,
@@ -159,6 +152,13 @@ Argv start_args(const RunOpts& opts, const std::string& id) {
 }
 
 }  // namespace
+
+Error cannot_take(const Dialect& dialect, const std::string& what, const std::string& instead) {
+  return Error(ErrorCode::unsupported, fmt::format("{} {} ('{}') has no way to take {}", dialect.table.name,
+                                                   dialect.version, dialect.path, what))
+      .with_runtime(std::string(dialect.table.name))
+      .with_hint(instead);
+}
 
 Delivery checkpoint_delivery(const Dialect& dialect, const CheckpointOpts& opts, const std::string& id) {
   return walk(dialect, dialect.table.checkpoint, given(opts), id);

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "runtimes/error.h"
 #include "runtimes/help.h"
 #include "runtimes/options.h"
 #include "runtimes/runtime.h"
@@ -16,6 +17,9 @@ struct Dialect {
   std::string version;
   Advertised flags;  ///< of the verb that is built
 };
+
+/// Error(unsupported): this binary has no way to take `what`; `instead` says what would work.
+Error cannot_take(const Dialect& dialect, const std::string& what, const std::string& instead);
 
 /// What the runtime is told: arguments behind the verb, and lines for CRIU's configuration file.
 struct Delivery {
