@@ -5,7 +5,6 @@
 #include <fmt/ranges.h>
 #include <linux/openat2.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -46,12 +45,8 @@ std::vector<std::pair<std::string, std::string>> programs_of(pid_t init) {
 
 /// Nothing follows a link of the container's out of it.
 bool is_mounted_there(pid_t init, const BindMount& mount) {
-  open_how how = {};
-  how.flags = O_PATH | O_CLOEXEC;
-  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
   const Fd root(::open(fmt::format("/proc/{}/root", init).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  const Fd there(
-      static_cast<int>(::syscall(SYS_openat2, root.get(), mount.destination.c_str(), &how, sizeof how)));
+  const Fd there = open_in(root, mount.destination, O_PATH, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
   struct stat now = {}, then = {};
   if (!root || !there || ::fstat(there.get(), &then) != 0 || ::stat(mount.source.c_str(), &now) != 0)
     return true;  // it is not known to be another

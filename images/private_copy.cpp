@@ -5,13 +5,12 @@
 #include <linux/openat2.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "images/archive.h"
 #include "runtimes/error.h"
 #include "runtimes/fs.h"
 #include "runtimes/interrupt.h"
+#include "runtimes/rooted_path.h"
 
 namespace ckpt {
 namespace {
@@ -28,15 +27,8 @@ constexpr std::size_t kPiece = 64U << 20U;
   throw Error(ErrorCode::image_invalid, fmt::format("'{}' is nothing that an image has", path.string()));
 }
 
-Fd open_below(const Fd& directory, const fs::path& name) {
-  open_how how = {};
-  how.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK;
-  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
-  return Fd(static_cast<int>(::syscall(SYS_openat2, directory.get(), name.c_str(), &how, sizeof how)));
-}
-
 void copy_file(const Fd& directory, const fs::path& name, const fs::path& to) {
-  const Fd in = open_below(directory, name);
+  const Fd in = open_in(directory, name, O_RDONLY | O_NONBLOCK, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
   struct stat status = {};
   if (!in || ::fstat(in.get(), &status) != 0) fail(name, errno);
   if (!S_ISREG(status.st_mode)) refuse(name);

@@ -23,6 +23,7 @@
 
 #include "runtimes/fs.h"
 #include "runtimes/procfs.h"
+#include "runtimes/rooted_path.h"
 
 namespace ckpt {
 namespace {
@@ -67,10 +68,7 @@ std::string link_of(const Fd& fd) {
 
 /// `path` as the container's processes reach it.
 Fd in_root(const Fd& root, const std::string& path, std::uint64_t flags) {
-  open_how how = {};
-  how.flags = flags | O_CLOEXEC;
-  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
-  return Fd(static_cast<int>(::syscall(SYS_openat2, root.get(), path.c_str(), &how, sizeof how)));
+  return open_in(root, path, flags, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
 }
 
 bool is_file(const struct stat& one, int directory, const char* name) {

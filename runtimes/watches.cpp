@@ -7,7 +7,6 @@
 #include <fmt/format.h>
 #include <linux/openat2.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -23,6 +22,7 @@
 #include "runtimes/fs.h"
 #include "runtimes/mount_table.h"
 #include "runtimes/procfs.h"
+#include "runtimes/rooted_path.h"
 
 namespace ckpt {
 namespace {
@@ -65,11 +65,8 @@ class Root {
 
  private:
   Fd opened(const std::string& path, int flags) const {
-    struct open_how how = {};
-    how.flags = static_cast<std::uint64_t>(flags) | O_CLOEXEC;
-    how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS;
-    const std::string relative = path == "/" ? "." : path.substr(1);
-    return Fd(static_cast<int>(::syscall(SYS_openat2, root_.get(), relative.c_str(), &how, sizeof how)));
+    return open_in(root_, path == "/" ? "." : path.substr(1), static_cast<std::uint64_t>(flags),
+                   RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS);
   }
   Fd root_;
 };
