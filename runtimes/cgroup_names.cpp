@@ -7,6 +7,7 @@
 #include "runtimes/error.h"
 #include "runtimes/fs.h"
 #include "runtimes/json.h"
+#include "runtimes/procfs.h"
 
 namespace ckpt {
 namespace {
@@ -32,16 +33,8 @@ bool has_memory(const Line& line) {
 
 /// The kernel shows one that ends, or has ended and is not waited for, in the root of every hierarchy.
 bool is_ending(const std::string& proc, int pid) {
-  constexpr unsigned kExiting = 0x4;  // PF_EXITING of linux/sched.h, proc_pid_stat(5)
-  const std::string stat = read_file(fmt::format("{}/{}/stat", proc, pid), 4096).value_or("");
-  const std::size_t name_end = stat.rfind(')');
-  if (name_end == std::string::npos) return true;
-  std::istringstream rest(stat.substr(name_end + 1));
-  char state = '?';
-  long parent = 0, group = 0, session = 0, terminal = 0, foreground = 0;
-  unsigned flags = 0;
-  rest >> state >> parent >> group >> session >> terminal >> foreground >> flags;
-  return state == 'Z' || state == 'X' || (flags & kExiting) != 0;
+  const auto stat = parse_process_stat(read_file(fmt::format("{}/{}/stat", proc, pid), 4096).value_or(""));
+  return !stat || stat->state == 'Z' || stat->state == 'X' || stat->exiting;
 }
 
 /// Whether it was there before it began to end, which is asked afterwards.

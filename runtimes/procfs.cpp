@@ -116,19 +116,26 @@ std::vector<std::string> zero_terminated(pid_t pid, std::string_view file) {
   return strings;
 }
 
+std::optional<ProcessStat> parse_process_stat(const std::string& text) {
+  constexpr unsigned kExiting = 0x4;  // PF_EXITING of linux/sched.h
+  const std::size_t open = text.find('('), close = text.rfind(')');
+  if (open == std::string::npos || close == std::string::npos) return std::nullopt;
+  ProcessStat stat{.pid = std::atoi(text.c_str()), .comm = text.substr(open + 1, close - open - 1)};
+  std::istringstream rest(text.substr(close + 1));
+  std::string skipped;
+  unsigned flags = 0;
+  rest >> stat.state >> stat.ppid;
+  for (int field = 5; field < 9; ++field) rest >> skipped;
+  rest >> flags;
+  for (int field = 10; field < 22; ++field) rest >> skipped;
+  rest >> stat.start_time;
+  stat.exiting = (flags & kExiting) != 0;
+  return stat;
+}
+
 std::optional<ProcessStat> process_stat(pid_t pid) {
   if (pid <= 0) return std::nullopt;
-  const auto text = read_file(proc(pid, "stat"), 4096);
-  if (!text) return std::nullopt;
-  const std::size_t open = text->find('('), close = text->rfind(')');
-  if (open == std::string::npos || close == std::string::npos) return std::nullopt;
-  ProcessStat stat{.pid = pid, .comm = text->substr(open + 1, close - open - 1)};
-  std::istringstream rest(text->substr(close + 1));
-  std::string skipped;
-  rest >> stat.state >> stat.ppid;
-  for (int field = 5; field < 22; ++field) rest >> skipped;
-  rest >> stat.start_time;
-  return stat;
+  return parse_process_stat(read_file(proc(pid, "stat"), 4096).value_or(""));
 }
 
 bool alive(pid_t pid) {
@@ -185,14 +192,18 @@ std::vector<pid_t> cgroup_processes(pid_t init) {
   return pids;
 }
 
+std::vector<pid_t> children(pid_t parent) {
+  std::vector<pid_t> all;
+  std::error_code error;
+  for (fs::directory_iterator it(proc(parent, "task"), error), end; !error && it != end; it.increment(error))
+    for (const pid_t child : pids_in((it->path() / "children").string())) all.push_back(child);
+  return all;
+}
+
 std::vector<pid_t> descendants(pid_t init) {
   std::vector<pid_t> all = {init};
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    std::error_code error;
-    for (fs::directory_iterator it(proc(all[i], "task"), error), end; !error && it != end;
-         it.increment(error))
-      for (const pid_t child : pids_in((it->path() / "children").string())) all.push_back(child);
-  }
+  for (std::size_t i = 0; i < all.size(); ++i)
+    for (const pid_t child : children(all[i])) all.push_back(child);
   return all;
 }
 
@@ -201,10 +212,13 @@ pid_t inner_pid(pid_t pid) {
   return std::atoi(pids.c_str() + (pids.find_last_of('\t') + 1));
 }
 
+bool is_nested(pid_t pid) {
+  return status_field(pid, "NSpid").find('\t') != std::string::npos;
+}
+
 std::vector<pid_t> nested_tasks(pid_t root) {
-  std::vector<pid_t> nested;
-  for (const pid_t pid : descendants(root))
-    if (status_field(pid, "NSpid").find('\t') != std::string::npos) nested.push_back(pid);
+  std::vector<pid_t> nested = descendants(root);
+  std::erase_if(nested, [](pid_t pid) { return !is_nested(pid); });
   return nested;
 }
 

@@ -17,6 +17,7 @@ struct ProcessStat {
   std::string comm;
   char state = '?';  ///< 'Z' zombie, 'X' dead
   pid_t ppid = 0;
+  bool exiting = false;          ///< on its way to 'Z'
   std::uint64_t start_time = 0;  ///< clock ticks since boot: with the pid, the identity of a process
 };
 
@@ -25,6 +26,8 @@ std::vector<pid_t> all_processes();
 /// The strings in /proc/PID/cmdline or /proc/PID/environ; none when it is gone.
 std::vector<std::string> zero_terminated(pid_t pid, std::string_view file);
 
+/// Of the text of /proc/PID/stat; nullopt when it is none. Pure.
+std::optional<ProcessStat> parse_process_stat(const std::string& text);
 std::optional<ProcessStat> process_stat(pid_t pid);
 /// Exists and is neither a zombie nor dead: a sandbox of runsc whose zombie is not reaped still has a pid.
 bool alive(pid_t pid);
@@ -54,13 +57,17 @@ std::set<int> mount_ids(pid_t pid);
 /// Processes in the cgroup (and below) that `init` is in; empty when that is the root cgroup or cannot be
 /// read.
 std::vector<pid_t> cgroup_processes(pid_t init);
+/// Those that wait to be reaped too.
+std::vector<pid_t> children(pid_t parent);
 /// `init` and everything that descends from it.
 std::vector<pid_t> descendants(pid_t init);
 
 /// The pid in the innermost pid namespace of the process (the last of NSpid, proc(5)); 0 when it is gone.
 pid_t inner_pid(pid_t pid);
 
-/// Those of descendants(root) that live in a pid namespace below ours: the tasks that a CRIU is restoring.
+/// Whether it lives in a pid namespace below ours.
+bool is_nested(pid_t pid);
+/// Those of descendants(root) that are nested: the tasks that a CRIU is restoring.
 std::vector<pid_t> nested_tasks(pid_t root);
 
 /// Which of `pids` hold a lock (flock, POSIX, OFD) or a lease, by their fdinfo, where CRIU looks:

@@ -32,35 +32,31 @@ std::optional<std::string> runaway(const std::string& log) {
   return std::nullopt;
 }
 
-/// Of the runtime; those that wait to be reaped, or the others.
-std::vector<pid_t> children(pid_t runtime, bool dead) {
-  std::vector<pid_t> found = descendants(runtime);
-  std::erase_if(found, [&](pid_t pid) {
-    const auto stat = process_stat(pid);
-    return !stat || stat->ppid != runtime || (stat->state == 'Z') != dead;
-  });
-  return found;
+/// Of the runtime, those that nobody has waited for.
+std::vector<ProcessStat> dead_children(pid_t runtime) {
+  std::vector<ProcessStat> dead;
+  for (const pid_t pid : children(runtime))
+    if (auto stat = process_stat(pid); stat && stat->state == 'Z') dead.push_back(std::move(*stat));
+  return dead;
 }
 
-/// CRIU makes the container's first process a child of the runtime.
+/// CRIU makes the container's first process a child of the runtime beside itself.
 std::vector<pid_t> criu_of(pid_t runtime) {
-  std::vector<pid_t> found = children(runtime, false);
-  const std::vector<pid_t> tasks = nested_tasks(runtime);
-  std::erase_if(found, [&](pid_t pid) { return std::count(tasks.begin(), tasks.end(), pid) > 0; });
+  std::vector<pid_t> found = children(runtime);
+  std::erase_if(found, [](pid_t pid) { return !alive(pid) || is_nested(pid); });
   return found;
 }
 
-bool criu_is_dead(pid_t runtime) {
-  const std::vector<pid_t> dead = children(runtime, true);
-  return std::any_of(dead.begin(), dead.end(),
-                     [](pid_t pid) { return process_stat(pid).value_or(ProcessStat{}).comm == "criu"; });
+bool is_criu(const ProcessStat& process) {
+  return process.comm == "criu";
 }
 
 }  // namespace
 
 std::optional<std::string> RestoreWatch::look() {
   if (auto why = runaway(criu_log_)) return why;
-  if (runtime_ < 0 || children(runtime_, true).empty() || criu_of(runtime_).empty()) {
+  const std::vector<ProcessStat> dead = dead_children(runtime_);
+  if (dead.empty() || criu_of(runtime_).empty()) {
     dead_since_.reset();
     return std::nullopt;
   }
@@ -68,7 +64,7 @@ std::optional<std::string> RestoreWatch::look() {
   if (!dead_since_) dead_since_ = now;
   if (now - *dead_since_ < kDeadFor) return std::nullopt;
   process_died_ = true;
-  return criu_is_dead(runtime_)
+  return std::any_of(dead.begin(), dead.end(), is_criu)
              ? "CRIU was killed, and the runtime waits for its answer"
              : "the container's first process died before CRIU was done, which waits for it";
 }
@@ -76,7 +72,7 @@ std::optional<std::string> RestoreWatch::look() {
 void stop_restore(pid_t runtime) {
   const std::vector<pid_t> tasks = nested_tasks(runtime);
   for (const pid_t task : tasks) ::kill(task, SIGKILL);
-  if (tasks.empty() && children(runtime, true).empty()) {
+  if (tasks.empty() && dead_children(runtime).empty()) {
     ::kill(-runtime, SIGTERM);
     return;
   }
